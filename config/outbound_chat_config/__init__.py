@@ -1,8 +1,8 @@
 """Settings of outbound-chat: budgets, senders, and how workers behave.
 
-Not for anything that talks to Redis or AWS: this package only reads, checks and holds values, and imports nothing from
-the other packages. The one idea: a *sender* is a named identity that sends, a *budget* is the allowance of one AWS
-account and Region, which many senders may share.
+This package only reads, checks and holds values. It talks to neither Redis nor AWS, and imports nothing from the other
+packages. The main idea: a *sender* is a named identity that sends; a *budget* is the allowance of one AWS account and
+Region, which many senders can share.
 """
 
 from outbound_chat_config._describe import describe

@@ -13,17 +13,17 @@ class Durability(StrEnum):
     """What is guaranteed when `enqueue` returns."""
 
     MEMORY = "memory"
-    """Redis has the job in memory; the server's `appendfsync` decides when it is on disk."""
+    """Redis has the job in memory. The server's `appendfsync` decides when it is on disk."""
     FSYNC = "fsync"
-    """The job is on the primary's disk too, and on replicas if there are any."""
+    """The job is also on the disk of the primary, and on replicas if there are any."""
 
 
 class DurabilitySettings(Model):
     """What `durability="fsync"` waits for, and for how long."""
 
     default: Durability = Durability.MEMORY
-    """Durability of calls that do not choose one."""
+    """Durability of calls that don't choose one."""
     timeout: Duration = Field(default=timedelta(seconds=5), ge=timedelta(milliseconds=100), le=timedelta(seconds=8))
-    """How long to wait for the disk, and then for replicas."""
+    """Longest wait for the disk, and then for replicas."""
     replicas: int | None = Field(default=None, ge=0, le=10)
-    """Replicas that must have the job. None: one where any is connected; 0: none, and INFO is not needed."""
+    """Replicas that must have the job. None: one if any is connected. 0: none; INFO is not needed."""

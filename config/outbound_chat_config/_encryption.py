@@ -18,7 +18,7 @@ def _check_key(key: SecretStr) -> SecretStr:
         raw = b""
     if len(raw) != KEY_BYTES:
         raise ValueError(
-            f"must be {KEY_BYTES} random bytes as URL-safe base64; use the output of `outbound-chat new-key`"
+            f"must be {KEY_BYTES} random bytes in URL-safe base64; use the output of `outbound-chat new-key`"
         )
     return key
 
@@ -27,19 +27,19 @@ Key = Annotated[SecretStr, AfterValidator(_check_key)]
 
 
 class EncryptionSettings(Model):
-    """Encrypts what Redis holds of a request: numbers, texts, attributes. Without keys nothing is encrypted."""
+    """Encryption of requests in Redis: numbers, texts and attributes. Without keys nothing is encrypted."""
 
     keys: tuple[Key, ...] = ()
-    """Fernet keys, newest first: the first encrypts, all decrypt. https://github.com/fernet/spec/blob/master/Spec.md"""
+    """Fernet keys, newest first. The first encrypts; all decrypt. https://github.com/fernet/spec/blob/master/Spec.md"""
     number_key: Key | None = None
-    """Key of the blind indexes that compare numbers without showing them. It stays when `keys` change."""
+    """Key for the blind indexes that compare numbers without revealing them. Keep it when `keys` change."""
     write_plain: bool = False
-    """Whether new requests are stored without encryption; keys still decrypt the old ones. To switch encryption off."""
+    """Stores new requests without encryption, to switch encryption off; keys still decrypt the old ones."""
 
     @model_validator(mode="after")
     def _numbers_can_be_compared(self) -> Self:
         if self.keys and self.number_key is None:
-            raise ValueError("number_key is required with keys, to look up suppression lists; make another key for it")
+            raise ValueError("number_key is required with keys, to look up suppression lists; create one more key")
         if self.number_key and self.number_key.get_secret_value() in {key.get_secret_value() for key in self.keys}:
-            raise ValueError("number_key must differ from all keys, since it stays when they change; make another one")
+            raise ValueError("number_key must differ from all keys, since it stays when they change; create another")
         return self

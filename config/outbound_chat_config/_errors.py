@@ -1,4 +1,4 @@
-"""Turns what pydantic reports into one readable error, with a line for each field that names the fix."""
+"""Turns the errors of pydantic into one readable error, with a line per field that names the fix."""
 
 import json
 import re
@@ -13,24 +13,24 @@ _DURATION = 'must be a duration: seconds as a number, or ISO 8601 text such as "
 _SENTENCES: Mapping[str, str] = {
     "missing": "is required; add it",
     "extra_forbidden": "is not a setting of outbound-chat; check the spelling or remove it",
-    "string_type": "must be text in quotes",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
+    "string_type": "must be a string in quotes",
+    "int_type": "must be an integer",
+    "int_parsing": "must be an integer",
+    "int_from_float": "must be an integer",
     "float_type": "must be a number",
     "float_parsing": "must be a number",
-    "dict_type": "must be a table of its own, not a single value",
-    "model_type": "must be a table of its own, not a single value",
-    "model_attributes_type": "must be a table of its own, not a single value",
+    "dict_type": "must be a table, not a single value",
+    "model_type": "must be a table, not a single value",
+    "model_attributes_type": "must be a table, not a single value",
     "time_delta_type": _DURATION,
     "time_delta_parsing": _DURATION,
 }
 
 
 class SettingsError(ValueError):
-    """The settings can't be used. The text has a line for each fault, with the field and the fix.
+    """The settings can't be used. The message has a line for each fault, with the field and the fix.
 
-    It never has a refused value, which may be a password.
+    It never contains an invalid value, which may be a password.
     """
 
 
@@ -43,7 +43,7 @@ def explain(
 ) -> SettingsError:
     """Returns the same faults as sentences.
 
-    `source`: where the values came from. `nearest`: suggests a name for an unknown one; None: none is similar.
+    `source`: where the values came from. `nearest`: returns a similar known name for an unknown one, or None.
     """
     lines = [f"{_path(fault['loc'])} {_sentence(fault, nearest)}".lstrip() for fault in error.errors(include_url=False)]
     if len(lines) > _MOST_FAULTS:

@@ -1,4 +1,4 @@
-"""Reads settings from a TOML file, `.env` and the environment; later ones win."""
+"""Reads settings from a TOML file, `.env` and the environment. Later sources take precedence."""
 
 import json
 import os
@@ -24,9 +24,9 @@ ENV_FILE = Path(".env")
 PREFIX = "OUTBOUND_CHAT_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 DEV_FILE = Path(".outbound-chat", "outbound-chat.toml")
-"""Where `outbound-chat dev` leaves its settings, by default."""
+"""Where `outbound-chat dev` writes its settings by default."""
 LARGEST_FILE = 262_144
-"""Bytes; a thousand senders take 250,000. Bounded, since the path may lead to any file."""
+"""In bytes. A thousand senders take 250,000. There is a limit since the path may lead to any file."""
 
 _DEEPEST_KEY = 30
 # The time of `tomllib` grows by the square of a key's names: hours for a key that fills a file.
@@ -34,7 +34,7 @@ _NAME = rb"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*"""
 _DEEP_KEY = re.compile(rb"(?:%b\.[ \t]*){%d}" % (_NAME, _DEEPEST_KEY))
 
 _OF_CLIENTS = frozenset({f"{PREFIX}URL", f"{PREFIX}KEY"})
-"""For programs that call the HTTP service, such as those in examples/; not settings."""
+"""Variables of programs that call the HTTP service, such as those in examples/. They are not settings."""
 
 # Kubernetes gives each container the address of every service, such as one named outbound-chat-redis. A ..._PORT could
 # also be a misspelt setting of ours, such as HTTP_PORT, so there the value decides.
@@ -44,7 +44,7 @@ _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.+")
 
 
 class _KnownInDotEnv(DotEnvSettingsSource):
-    """Ignores variables of other programs in a `.env`; `_unknown` finds our own misspelt names."""
+    """Ignores variables of other programs in `.env`. `_unknown` finds misspelt names of our own."""
 
     def __call__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__call__().items() if name in self.settings_cls.model_fields}
@@ -75,15 +75,16 @@ class _Sources(BaseSettings, Settings):
 
 
 def load_settings(config: str | Path | None = None, *, needed: bool = True) -> Settings:
-    """Loads settings from the environment (`OUTBOUND_CHAT_*`), `.env` and a TOML file; the first with a value wins.
+    """Loads settings from the environment (`OUTBOUND_CHAT_*`), `.env` and a TOML file, in this order of precedence.
 
-    The file is `config`, else the one that `OUTBOUND_CHAT_CONFIG` names, else `outbound-chat.toml` in the working
+    The file is `config`, or else the one that `OUTBOUND_CHAT_CONFIG` names, or else `outbound-chat.toml` in the working
     directory if it exists. In the name of a variable, `__` leads into a table, as in `OUTBOUND_CHAT_WORKER__THREADS`.
-    Each call reads them again. Unless they are `needed`, what is missing if there are none at all is in `missing`.
+    Each call reads everything again. If there are no settings at all, this raises an error if they are `needed`;
+    otherwise the attribute `missing` of the result says what is missing.
 
     Raises:
-        SettingsError: the file can't be read, isn't TOML, or a value is refused; the text names each field and the fix.
-            Or there is no file, and no variable has a `redis_url` or a sender.
+        SettingsError: the file can't be read or isn't TOML, or a value is invalid; the message names each field and the
+            fix. Or there is no file, and no variable has a `redis_url` or a sender.
     """
     with _reading(ENV_FILE):
         dot_env = dotenv_values(ENV_FILE)
@@ -98,10 +99,10 @@ def load_settings(config: str | Path | None = None, *, needed: bool = True) -> S
         raise explain(error, source, _nearest) from None
     except UnreadableVariable as error:
         variable = PREFIX + str(error).split('"')[1].upper()
-        message = f"{variable}, or a variable that leads into it, can't be read: give a table as JSON, or use TOML"
+        message = f"{variable}, or a variable that leads into it, can't be read: write tables as JSON, or use TOML"
         raise SettingsError(message) from None
     except RecursionError:
-        message = f"a variable that begins with {PREFIX} is nested too deeply to be read; give its table in TOML"
+        message = f"a variable that begins with {PREFIX} is nested too deeply; write its table in a TOML file"
         raise SettingsError(message) from None
     if not (path or settings.senders or "redis_url" in settings.model_fields_set):
         if needed:
@@ -125,10 +126,10 @@ def _absolute(path: Path) -> Path:
 
 
 def _nothing() -> str:
-    """Says that there are no settings at all: start values would lead to whatever Redis runs on this machine."""
+    """Explains that there are no settings at all: with defaults, any Redis on this machine would be used."""
     where = f"no {DEFAULT_FILE} in {_absolute(Path())}, and {CONFIG_VARIABLE} is not set"
     if DEV_FILE.exists():
-        return f"{where}; for the stack of 'outbound-chat dev': export {CONFIG_VARIABLE}={DEV_FILE}"
+        return f"{where}; to use the stack of 'outbound-chat dev': export {CONFIG_VARIABLE}={DEV_FILE}"
     fix = f"name your file with --config or {CONFIG_VARIABLE}, write one (docs/settings.md)"
     return f"{where}; {fix}, or try things out with 'outbound-chat dev'"
 
@@ -141,7 +142,7 @@ def _source(path: Path | None, variables: list[str]) -> str:
 
 
 def _ours(variables: Mapping[str, str | None]) -> Iterator[str]:
-    """Names of variables that are set and may be settings, also misspelt ones."""
+    """Returns the names of set variables that may be settings, including misspelt ones."""
     for name, value in variables.items():
         is_apart = name.upper() in {CONFIG_VARIABLE, *_OF_CLIENTS} or _is_of_kubernetes(name, value or "")
         if name.upper().startswith(PREFIX) and not is_apart:
@@ -149,7 +150,7 @@ def _ours(variables: Mapping[str, str | None]) -> Iterator[str]:
 
 
 def _unknown(names: Iterable[str]) -> set[str]:
-    """Those that belong to no setting; passed on as values, they are refused with the rest."""
+    """Returns those that are not settings. Passed on as values, they are refused together with other faults."""
     return {name for name in names if name[len(PREFIX) :].partition("__")[0].lower() not in Settings.model_fields}
 
 
@@ -158,7 +159,7 @@ def _is_of_kubernetes(name: str, value: str) -> bool:
 
 
 def _nearest(variable: str) -> str | None:
-    """The variable that a misspelt one probably means: often a single `_` replaces the two before a name in a table."""
+    """Returns the variable that a misspelt one probably means: often a single `_` replaces the two after a table."""
     known = {name: name for name in Settings.model_fields}
     for table, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
@@ -179,7 +180,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
     except ValueError:
         # What Python says of a number of too many digits, or of a path with NUL in it.
-        raise SettingsError(f"{path} is not valid TOML: its name, or a number in it, can't be read") from None
+        raise SettingsError(f"{path} is not valid TOML: its name or a number in it can't be read") from None
 
 
 def _of_ours(path: Path, values: dict[str, Any]) -> dict[str, Any]:
@@ -187,16 +188,16 @@ def _of_ours(path: Path, values: dict[str, Any]) -> dict[str, Any]:
     known = Settings.model_fields
     if values and not any(name in known or get_close_matches(name, known) for name in values):
         found = some([json.dumps(name) for name in values], most=3)
-        raise SettingsError(f"{path} is no file of outbound-chat: it has {found} and no setting; name the right file")
+        raise SettingsError(f"{path} is not a file of outbound-chat: it has {found} but no setting; name the right one")
     return values
 
 
 def _bounded(path: Path) -> bytes:
-    """What the file holds, if settings can be that long and that deep."""
+    """Returns the content of the file, unless it is too long or too deep for settings."""
     with path.open("rb") as file:
         content = file.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
-        raise SettingsError(f"{path} has more than {LARGEST_FILE:,} bytes, as no settings have; name the right file")
+        raise SettingsError(f"{path} has more than {LARGEST_FILE:,} bytes, too many for settings; name the right file")
     if _DEEP_KEY.search(content):
         raise SettingsError(f"{path} has a key of more than {_DEEPEST_KEY} names; settings are nested three deep")
     return content
@@ -204,7 +205,7 @@ def _bounded(path: Path) -> bytes:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Turns errors of reading a text file into those of settings."""
+    """Turns errors of reading a text file into errors of settings."""
     try:
         yield
     except OSError as error:

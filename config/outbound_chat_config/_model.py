@@ -8,7 +8,7 @@ from outbound_chat_config._digits import is_number
 
 
 class Model(BaseModel):
-    """Accepts known names only, can't be changed, and shows no refused value."""
+    """Accepts known names only, is immutable, and never shows an invalid value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -19,5 +19,5 @@ class Model(BaseModel):
         kind = cls.model_fields[info.field_name or ""].annotation
         kinds = {kind, *get_args(kind)}
         if isinstance(value, str) and kinds & {int, float} and not is_number(value, whole=float not in kinds):
-            raise ValueError("must be a number" if float in kinds else "must be a whole number")
+            raise ValueError("must be a number" if float in kinds else "must be an integer")
         return value

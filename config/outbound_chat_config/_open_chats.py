@@ -1,7 +1,7 @@
-"""Computes what an instance can carry if every chat stays open until its duration is over.
+"""Computes how many contacts an instance can take if every chat stays open until its duration ends.
 
-That is the worst case, and usual for a flow that does not end its contacts. Only arithmetic: nothing is counted or
-enforced here.
+That is the worst case, and usual for a flow that does not end its contacts. This is only arithmetic: nothing is counted
+or enforced here.
 """
 
 import math
@@ -27,7 +27,7 @@ class OpenChats:
 
     @classmethod
     def of(cls, senders: Iterable[Sender], duration: timedelta | None = None) -> Self:
-        """The least `max_open_chats` and the longest duration among senders of one instance.
+        """Returns the smallest `max_open_chats` and the longest duration among senders of one instance.
 
         Without settings these are AWS's defaults, 500 chats and 25 hours. `duration` replaces that of the senders.
         """
@@ -40,19 +40,19 @@ class OpenChats:
 
     @property
     def contacts_an_hour(self) -> float:
-        """Contacts that may start in an hour, in the long run: 20 with 500 chats of 25 hours, 500 with 1 hour."""
+        """Returns how many contacts can start per hour on average: 20 with 500 chats of 25 hours, 500 with 1 hour."""
         return self.most * (timedelta(hours=1) / self.duration)
 
     def needed_at(self, rate: float) -> int:
-        """Chats that are open at once if `rate` contacts start a second: 180,000 at 2 a second and 25 hours each."""
+        """Returns how many chats are open if `rate` contacts start per second: 180,000 with 2 per second and 25 h."""
         return math.ceil(rate * self.duration.total_seconds())
 
     def last_of(self, contacts: int) -> timedelta:
-        """How long after the first of `contacts` the last can start: with 500 chats of 25 hours, 501 take 25 hours."""
+        """Returns when the last of `contacts` can start, after the first: with 500 chats of 25 h, 501 take 25 h."""
         return self.duration * (max(0, contacts - 1) // self.most)
 
 
 def chat_duration(sender: Sender) -> timedelta:
-    """Life of the sender's chats unless a job sets it."""
+    """Returns how long the sender's chats stay open, unless a job says otherwise."""
     minutes = sender.chat_duration_minutes
     return DEFAULT_CHAT_DURATION if minutes is None else timedelta(minutes=minutes)

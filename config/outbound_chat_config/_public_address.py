@@ -1,6 +1,6 @@
-"""Decides which IP addresses are in the public internet, so that a URL from outside reaches nothing inside.
+"""Decides which IP addresses are public, so that a URL from outside can't reach an internal host.
 
-The rule: an IPv6 address that contains an IPv4 address is judged by that one, whatever the prefix.
+An IPv6 address that contains an IPv4 address is judged by the latter, regardless of the prefix.
 https://www.iana.org/assignments/iana-ipv4-special-registry/
 https://www.iana.org/assignments/iana-ipv6-special-registry/
 """
@@ -40,7 +40,7 @@ _TEREDO = ipaddress.ip_network("2001::/32")
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is public: not private, loopback, link-local, shared, reserved or multicast."""
+    """Returns whether an address is public: not private, loopback, link-local, shared, reserved or multicast."""
     if isinstance(address, ipaddress.IPv6Address):
         carried = list(_carried(address))
         if carried:

@@ -1,8 +1,8 @@
-"""Quiet hours: times of the week, by the clocks of the recipient, at which nothing is sent.
+"""Quiet hours: times of the week, in the recipient's local time, at which nothing is sent.
 
-Only arithmetic on clocks: `outbound_chat.request.quiet_hours` knows the time zones of phone numbers. The one idea: a
-range lasts from the first time that the clocks of a zone show its start until the last time that they show its end. If
-they skip one of the two, the instant of the skip counts. So clocks that go forward or back never end it early.
+This is only arithmetic on clocks: `outbound_chat.request.quiet_hours` knows the time zones of phone numbers. The main
+idea: a range lasts from the first time that the clocks of a zone show its start until the last time that they show its
+end. If they skip one of the two, the instant of the skip counts. So a change of the clocks never ends it early.
 """
 
 import re
@@ -21,33 +21,33 @@ _RANGE = re.compile(
 )
 _DAY_MINUTES = 24 * 60
 _FARTHEST = timedelta(days=15)
-"""How far ahead to look: hours repeat every week, and clocks may change in between."""
+"""How far to look ahead: hours repeat every week, and clocks may change in between."""
 
 _MOST_RANGES = 50
 
 _FORM = (
-    'must be times of day, such as "21:00-08:00", or with days of the week before them, and commas between: '
+    'must be times of day, such as "21:00-08:00", optionally with days of the week, and separated by commas: '
     '"21:00-08:00, sat-sun 00:00-24:00"'
 )
 
 
 @dataclass(frozen=True, slots=True)
 class QuietRange:
-    """One range. It may continue past midnight, into the day after the one on which it begins."""
+    """A range. It may continue past midnight, into the day after the one on which it begins."""
 
     days: frozenset[int]
     """Days on which it begins; Monday is 0."""
     begins: int
     """Minutes after midnight."""
     ends: int
-    """Minutes after the midnight on which its day begins; more than 1,440 are past the next."""
+    """Minutes after the midnight at which its day begins; values above 1,440 are on the next day."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Reads a range such as `21:00-08:00` or `sat-sun 00:00-24:00`.
 
         Raises:
-            ValueError: the text has another form, or the range has no length.
+            ValueError: the text does not have this form, or the range is empty.
         """
         found = _RANGE.fullmatch(text.lower())
         if not found:
@@ -71,22 +71,22 @@ class QuietHours:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads quiet hours from ranges with commas between them.
+        """Reads quiet hours from ranges separated by commas.
 
         Raises:
-            ValueError: a range has another form, or the whole week would be quiet.
+            ValueError: a range does not have the right form, or the whole week would be quiet.
         """
         if text.count(",") >= _MOST_RANGES:
-            raise ValueError(f"must have at most {_MOST_RANGES} ranges; join those that overlap")
+            raise ValueError(f"must have at most {_MOST_RANGES} ranges; merge those that overlap")
         hours = cls(tuple(QuietRange.parse(part.strip()) for part in text.split(",")))
         if not hours._leave_a_minute():
-            raise ValueError("must leave some time of the week open, else nothing could ever be sent")
+            raise ValueError("must leave some time of the week open; shorten them")
         return hours
 
     def next_open(self, zones: Iterable[str], at: datetime) -> datetime | None:
-        """The first instant, `at` or later, at which no zone has quiet hours.
+        """Returns the first instant, `at` or later, at which no zone has quiet hours.
 
-        None: there is none within the next 15 days, since the zones are too far apart.
+        None: there is none within the next 15 days, because the zones are too far apart.
 
         Raises:
             ValueError: this machine does not know a zone; check with `find_zone` first.
@@ -101,7 +101,7 @@ class QuietHours:
         return None
 
     def _quiet_until(self, zone: str, at: datetime) -> datetime:
-        """The end of the range that contains this instant; the instant itself if none does."""
+        """Returns the end of the range that contains this instant; the instant itself if there is none."""
         today = at.astimezone(_clock(zone)).date()
         # The next day too: clocks may show its first minutes twice, with today's last ones in between.
         days = (today - timedelta(days=1), today, today + timedelta(days=1))
@@ -121,7 +121,7 @@ class QuietHours:
 
 @lru_cache(maxsize=4096)
 def _spans(hours: QuietHours, zone: str, day: date) -> tuple[tuple[datetime, datetime], ...]:
-    """The ranges that begin on that day by the clocks of the zone, as instants."""
+    """Returns the ranges that begin on that day in the zone, as instants."""
     midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001  # what a clock shows, in no zone
     return tuple(
         (
@@ -134,7 +134,7 @@ def _spans(hours: QuietHours, zone: str, day: date) -> tuple[tuple[datetime, dat
 
 
 def _shown(wall: datetime, zone: str, *, last: bool) -> datetime:
-    """The first or last instant at which the clocks of the zone show this time, or that at which they skip it."""
+    """Returns the first or last instant at which the clocks of the zone show this time, or at which they skip it."""
     clock = _clock(zone)
     first_time = wall.replace(tzinfo=clock).astimezone(UTC)
     last_time = wall.replace(tzinfo=clock, fold=1).astimezone(UTC)
@@ -154,7 +154,7 @@ def _shown(wall: datetime, zone: str, *, last: bool) -> datetime:
 
 @cache
 def find_zone(name: str) -> ZoneInfo | None:
-    """Finds the time zone of that name in the database of this machine; None: there is none."""
+    """Returns the time zone with that name from the database of this machine; None if there is none."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -184,15 +184,15 @@ def check_quiet_hours(text: str) -> str:
 
 
 def check_zone(name: str) -> str:
-    """Returns the name if it is that of a time zone.
+    """Returns the name if it is the name of a time zone.
 
     Raises:
         ValueError: it is not.
     """
     if not find_zone(name):
         raise ValueError(
-            'must be the name of a time zone, such as "Europe/Berlin"; if it is, this machine lacks the database '
-            "of time zones: install tzdata from the system or from PyPI"
+            'must be the name of a time zone, such as "Europe/Berlin"; if it is, this machine has no time zone '
+            "database: install tzdata from the system or from PyPI"
         )
     return name
 

@@ -1,4 +1,4 @@
-"""All settings, with a small class for each part that reads them."""
+"""All settings, with a small class for each part of the program that uses them."""
 
 from datetime import timedelta
 from typing import Any, Literal, Self
@@ -36,17 +36,17 @@ class Settings(Model):
     """All settings of outbound-chat, from plain values; `load_settings` reads files and environment."""
 
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
-    """The store: `redis://`, `rediss://` (TLS), `unix://`, or `redis+cluster://`, or `redis+sentinel://`."""
+    """URL of the store: `redis://`, `rediss://` (TLS), `unix://`, `redis+cluster://` or `redis+sentinel://`."""
     redis_timeout: Duration = Field(
         default=timedelta(seconds=5), ge=timedelta(milliseconds=100), le=timedelta(seconds=60)
     )
-    """Time for a whole call of a client, the command line or the HTTP service to Redis, retries included."""
+    """Timeout of a whole call to Redis, including retries, by clients, the command line and the HTTP service."""
     broker_url: SecretStr | None = None
-    """Celery's broker; by default the same server as the store."""
+    """URL of Celery's broker. Default: the server of the store."""
     key_prefix: Name = "oc"
     """First part of every key in Redis."""
     log_format: Literal["text", "json"] = "text"
-    """Lines that workers and the HTTP service write to standard error: `text`, or one JSON object each."""
+    """Format of the log of workers and the HTTP service on standard error: `text`, or `json` (one object per line)."""
     budgets: dict[Name, Budget] = Field(default_factory=lambda: {"main": Budget()})
     senders: dict[Name, Sender] = Field(default_factory=dict)
     worker: WorkerSettings = WorkerSettings()
@@ -61,12 +61,12 @@ class Settings(Model):
 
     @property
     def source(self) -> str:
-        """Where the values came from: a file, variables, or both; for people."""
+        """Where the values came from, for people: a file, variables, or both."""
         return self._source
 
     @property
     def missing(self) -> str:
-        """Why there are no settings; empty: there are some."""
+        """Why there are no settings; empty if there are any."""
         return self._missing
 
     @field_validator("redis_url")
@@ -143,10 +143,10 @@ class Settings(Model):
 
     @classmethod
     def from_values(cls, **values: Any) -> Self:
-        """Makes settings from plain values; reads neither files nor the environment.
+        """Creates settings from plain values, without reading files or the environment.
 
         Raises:
-            SettingsError: a value is refused; the text names each field and the fix.
+            SettingsError: a value is invalid; the message names each field and the fix.
         """
         try:
             return cls(**values)
@@ -155,7 +155,7 @@ class Settings(Model):
 
     @property
     def broker(self) -> str:
-        """URL of Celery's broker, in Celery's own spelling."""
+        """URL of Celery's broker, in the form that Celery expects."""
         url = self._broker_url
         if address := self.broker_sentinel:
             return address.broker
@@ -166,7 +166,7 @@ class Settings(Model):
 
     @property
     def broker_sentinel(self) -> SentinelAddress | None:
-        """The sentinels of Celery's broker; None: there are none."""
+        """The sentinels of Celery's broker; None if there are none."""
         return parse_sentinel_url(self._broker_url) if is_sentinel(self._broker_url) else None
 
     @property
@@ -174,10 +174,10 @@ class Settings(Model):
         return (self.broker_url or self.redis_url).get_secret_value()
 
     def sender(self, name: str) -> Sender:
-        """The sender of that name.
+        """Returns the sender with that name.
 
         Raises:
-            SettingsError: no sender has the name; the text lists those that exist.
+            SettingsError: there is no sender with that name; the message lists all senders.
         """
         if found := self.senders.get(name):
             return found
@@ -192,7 +192,7 @@ def _shown(limit: float | None) -> str:
 
 
 def _celerys_spelling(url: str) -> str:
-    """Returns a URL of redis-py as Celery's transport writes it, with database and credentials in other places.
+    """Returns a URL of redis-py in the form of Celery's transport, which has database and credentials in other places.
 
     The transport would refuse the query of redis-py, or ignore it and send the messages to database 0.
     """

@@ -1,4 +1,4 @@
-"""Checks single values: names, ARNs, Regions, durations, attributes. Each error text is the rest of a sentence."""
+"""Checks single values: names, ARNs, Regions, durations, attributes. Each error continues the name of its field."""
 
 import re
 from datetime import timedelta
@@ -30,7 +30,7 @@ _ATTRIBUTE_BYTES = 32_768
 
 
 def is_name(name: str) -> bool:
-    """Whether the name can be used in Redis keys and job ids."""
+    """Returns whether the name can be used in Redis keys and job ids."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -38,17 +38,17 @@ def check_name(name: str) -> str:
     """Returns the name if it can be used in Redis keys and job ids.
 
     Raises:
-        ValueError: it has characters other than letters, digits, `_` and `-`, or more than 32.
+        ValueError: it has characters other than letters, digits, `_` and `-`, or more than 32 characters.
     """
     if not is_name(name):
         raise ValueError(
-            "is not a usable name: use 1 to 32 letters, digits, '_' or '-', starting with a letter or digit"
+            "is not a valid name: use 1 to 32 letters, digits, '_' or '-', starting with a letter or digit"
         )
     return name
 
 
 def number_region(arn: str) -> str:
-    """The Region of the number with this ARN, which is its fourth part."""
+    """Returns the Region of the number with this ARN, which is the fourth part of the ARN."""
     return arn.split(":")[3]
 
 
@@ -84,7 +84,8 @@ def _fit_in_a_contact(attributes: dict[str, str]) -> dict[str, str]:
     size = sum(len(text.encode()) for pair in attributes.items() for text in pair)
     if size > _ATTRIBUTE_BYTES:
         raise ValueError(
-            f"must be at most {_ATTRIBUTE_BYTES:,} UTF-8 bytes in all, names and values; it is {size:,}, shorten some"
+            f"must be at most {_ATTRIBUTE_BYTES:,} UTF-8 bytes, names and values together; it has {size:,}, "
+            "shorten some"
         )
     return attributes
 
@@ -124,7 +125,7 @@ FlowId = Annotated[
 ]
 Attributes = Annotated[
     dict[
-        Annotated[str, _fits(_ATTRIBUTE_KEY, "must have a name of letters A-Z, digits, '_' and '-' only; rename it")],
+        Annotated[str, _fits(_ATTRIBUTE_KEY, "must have a name with only letters A-Z, digits, '_' and '-'; rename it")],
         str,
     ],
     AfterValidator(_fit_in_a_contact),
@@ -134,7 +135,7 @@ SegmentAttributes = dict[
         str,
         _fits(
             _SEGMENT_KEY,
-            "must have a name of letters A-Z, digits, '_' and '-' only, after 'connect:' in a system attribute; "
+            "must have a name with only letters A-Z, digits, '_' and '-', after 'connect:' in a system attribute; "
             "rename it",
         ),
     ],

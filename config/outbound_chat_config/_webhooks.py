@@ -1,6 +1,6 @@
 """Settings of webhooks, and checks of the URLs that they are posted to.
 
-The checks look at the URL only: the addresses of its host are checked when a webhook is posted.
+Only the URL itself is checked here. The addresses of its host are checked when a webhook is posted.
 """
 
 import base64
@@ -33,7 +33,7 @@ def check_callback_url(url: str, *, allow_private: bool) -> str:
     """Returns the URL if webhooks may be posted to it.
 
     Raises:
-        ValueError: they may not; the text is the rest of a sentence without the URL, which may be secret.
+        ValueError: they may not. The message continues a sentence, without the URL, which may be secret.
     """
     if len(url) > LONGEST_URL:
         raise ValueError(f"must be at most {LONGEST_URL:,} characters; shorten it")
@@ -45,13 +45,13 @@ def check_callback_url(url: str, *, allow_private: bool) -> str:
     except ValueError:
         raise ValueError("can't be read as a URL; write it as https://host/path") from None
     if parts.scheme == "http" and not allow_private:
-        raise ValueError("must begin with https://; http is for tests (webhooks.allow_private)")
+        raise ValueError("must begin with https://; http:// is only for tests (webhooks.allow_private)")
     if parts.scheme not in _USUAL_PORT or not url.startswith(("https://", "http://")):
         raise ValueError("must begin with https://")
     if "@" in parts.netloc:
-        raise ValueError("must have no user or password; put secrets into the path")
+        raise ValueError("must not contain a user or password; put secrets into the path")
     if "#" in url:
-        raise ValueError("must have no part after #, which is never sent")
+        raise ValueError("must not have a part after #, since that is never sent")
     _check_port(port, parts.scheme, allow_private=allow_private)
     _check_host(host, allow_private=allow_private)
     return url
@@ -62,7 +62,7 @@ def _check_port(port: int | None, scheme: str, *, allow_private: bool) -> None:
         return
     if not allow_private or not port:
         raise ValueError(
-            f"must have port 443, or one from {_FIRST_FREE_PORT:,} on: lower ones belong to other services"
+            f"must have port 443, or a port from {_FIRST_FREE_PORT:,} up; lower ports belong to other services"
         )
 
 
@@ -73,7 +73,7 @@ def _check_host(host: str, *, allow_private: bool) -> None:
         _check_name(host, allow_private=allow_private)
         return
     if not allow_private and not is_public(address):
-        raise ValueError("must have a public host; private ones are for tests (webhooks.allow_private)")
+        raise ValueError("must have a public host; private hosts are only for tests (webhooks.allow_private)")
     # One spelling, since the limits of hosts would count each as another host. https://www.rfc-editor.org/rfc/rfc5952
     if host != str(address) or getattr(address, "ipv4_mapped", None):
         raise ValueError("must have an IP address in its shortest form, such as [2001:db8::1]; write IPv4 as 192.0.2.1")
@@ -84,16 +84,16 @@ def _check_name(host: str, *, allow_private: bool) -> None:
     if len(host) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError("must have a host, such as hooks.example.com")
     if not allow_private and (len(labels) == 1 or labels[-1] in {"localhost", "local", "internal"}):
-        raise ValueError("must have a public host, such as hooks.example.com; this one is known inside a network only")
+        raise ValueError("must have a public host, such as hooks.example.com; this one is only known inside a network")
     if labels[-1].isdigit() or labels[-1].startswith("0x"):
-        raise ValueError("must have a host that is a name, or an IP address in its usual form")
+        raise ValueError("must have a host name, or an IP address in its usual form")
 
 
 def callback_host(url: str) -> str:
-    """The host of a checked URL, to which posts are limited, in one form whatever the spelling.
+    """Returns the host of a checked URL in a canonical form, for the limits of each host.
 
-    In lower case, without a dot at its end; the port without leading zeros, and only if it is not the scheme's. The
-    script library `webhooks` does the same.
+    The name is in lower case, without a dot at its end. The port has no leading zeros, and is omitted if it is the
+    default of the scheme. The script library `webhooks` does the same.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").removesuffix(".")
@@ -102,10 +102,10 @@ def callback_host(url: str) -> str:
 
 
 def secret_bytes(secret: str) -> bytes:
-    """The key in a secret.
+    """Returns the key in a secret.
 
     Raises:
-        ValueError: the secret is invalid; the text is the rest of a sentence.
+        ValueError: the secret is invalid. The message continues a sentence.
     """
     try:
         key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
@@ -114,7 +114,7 @@ def secret_bytes(secret: str) -> bytes:
     if not secret.startswith(SECRET_PREFIX) or not LEAST_SECRET_BYTES <= len(key) <= MOST_SECRET_BYTES:
         raise ValueError(
             f"must be {SECRET_PREFIX} and {LEAST_SECRET_BYTES} to {MOST_SECRET_BYTES} bytes in base64; "
-            "outbound-chat webhooks secret prints one"
+            "create one with 'outbound-chat webhooks secret'"
         )
     return key
 
@@ -125,26 +125,26 @@ def _check_secret(secret: SecretStr) -> SecretStr:
 
 
 class WebhookSettings(Model):
-    """How webhooks are posted. Without a secret no worker posts any."""
+    """How webhooks are posted. Without a secret, workers post none."""
 
     secrets: tuple[Annotated[SecretStr, AfterValidator(_check_secret)], ...] = Field(default=(), max_length=5)
-    """Keys, newest first. Each webhook is signed with all of them, so that receivers can change to the next one."""
+    """Signing secrets, newest first. Each webhook is signed with all of them, so that receivers can change them."""
     timeout: Duration = Field(default=timedelta(seconds=10), ge=timedelta(milliseconds=100), le=timedelta(minutes=1))
-    """Time for a whole post, from the connection to the status of the answer."""
+    """Timeout of a post, from the connection to the status of the response."""
     retry_for: Duration = Field(default=timedelta(hours=24), ge=timedelta(0), le=timedelta(days=7))
-    """How long after its first post a webhook may be posted again."""
+    """How long after its first post a webhook is retried."""
     base: Duration = Field(default=timedelta(seconds=5), gt=timedelta(0), le=timedelta(days=1))
-    """Longest wait before the second post; doubles from post to post. The wait is a random part of it."""
+    """Longest wait before the second post; doubles with each post. The actual wait is random, up to this."""
     cap: Duration = Field(default=timedelta(hours=2), gt=timedelta(0), le=timedelta(days=1))
-    """Longest wait before any post."""
+    """Upper limit of that wait."""
     concurrency: int = Field(default=32, ge=1, le=256)
-    """Posts of a budget that run at the same time."""
+    """Posts of a budget that may run at the same time."""
     per_host: int = Field(default=4, ge=1, le=256)
-    """Posts to one host that run at the same time."""
+    """Posts to a host that may run at the same time."""
     allow_private: bool = False
-    """Whether `http://`, private addresses and any port are allowed: for tests and development."""
+    """Allows `http://`, private addresses and any port, for tests and development."""
     ca_file: str | None = Field(default=None, min_length=1)
-    """PEM file of a certificate authority to trust in addition to those of the machine."""
+    """PEM file of a certificate authority to trust, in addition to those of the machine."""
 
     @model_validator(mode="after")
     def _hosts_leave_each_other_room(self) -> Self:

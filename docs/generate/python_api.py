@@ -35,40 +35,10 @@ have [codes](errors.md#codes-of-a-refused-request); the values of `Settings` are
 iterator are for `async for`, all others are to be awaited. Its `rows`, `jobs` and `numbers` may be asynchronous
 iterables too.
 """
-_COMMON = {
-    "at": "When it happened.",
-    "attempts": "How many were made.",
-    "batch_id": "Id of its batch; None: it has none.",
-    "budget": "Name of its budget.",
-    "created_at": "When it was accepted, by the clock of Redis.",
-    "dead_at": "When it was given up.",
-    "errors": "Everything that is wrong with it.",
-    "events": "The events.",
-    "expires_at": "No call is made for it after this time.",
-    "finished_at": "When it became final; None: it is not.",
-    "holds": "What is held of it.",
-    "host": "Its host and port.",
-    "id": "Its id.",
-    "job": "The job, as it was read with the reason.",
-    "jobs": "The jobs.",
-    "kind": "What happened.",
-    "lanes": "The lanes.",
-    "name": "Its name.",
-    "number": "The phone number, in E.164 form.",
-    "numbers": "The numbers.",
-    "priority": "Its priority.",
-    "reason": "The reason.",
-    "sender": "Name of its sender in the settings.",
-    "since": "When it began.",
-    "state": "Its state.",
-    "tenant": "Name of its tenant; None: it has none.",
-    "waiting": "How many wait.",
-}
-"""Meanings of fields whose names say all, where nothing more is written below them."""
 _CONSTANTS = {
     "ACTIVE": "The states of jobs that are not final.",
-    "FINAL": "The states in which jobs stay; only a late ContactId still moves `uncertain` to `sent`.",
-    "TOLERANCE": "How far the time of a webhook may be from the clock of the machine that receives it.",
+    "FINAL": "The states of jobs that have ended. Only a late ContactId can still turn `uncertain` into `sent`.",
+    "TOLERANCE": "How far the time of a webhook may be from the clock of the receiving machine.",
 }
 EVERYWHERE = frozenset({"ClientClosed", "StoreError", "StoreUnavailable"})
 """Errors that every method may raise."""
@@ -157,7 +127,7 @@ def _of_error(name: str, kind: type) -> Iterator[str]:
         said.append(f"Attributes: {', '.join(f'`{one}`' for one in dict.fromkeys(set_in_it))}.")
     yield _linked(" ".join(said))
     if name in EVERYWHERE:
-        yield from ("", "Raised by every method that asks Redis.")
+        yield from ("", "Raised by every method that uses Redis.")
     elif raising := raised_by().get(name):
         yield from ("", _linked(f"Raised by {', '.join(f'`{one}`' for one in raising)}."))
 
@@ -178,7 +148,7 @@ def raised_by() -> dict[str, list[str]]:
 def _fields(kind: Any) -> Iterator[str]:
     said = sentences(kind)
     for one in fields(kind):
-        yield _row(one.name, name_of(one.type), said.get(one.name) or _COMMON[one.name])
+        yield _row(one.name, name_of(one.type), said[one.name])
     yield from _properties(kind)
 
 

@@ -1,4 +1,4 @@
-"""Enqueue SMS and WhatsApp messages for Amazon Connect, and read what became of them.
+"""Enqueue SMS and WhatsApp messages for Amazon Connect, and read the results.
 
     from outbound_chat import OutboundChat
 
@@ -6,9 +6,9 @@
     job = chat.enqueue(sender="support", to="+12025550123", text="Your parcel arrives today")
     job = chat.wait(job.id)
 
-Callers install this package: it stores jobs and reads results, without Celery and boto3. Workers send.
+Applications install this package. It stores jobs and reads results, without Celery and boto3; workers send the jobs.
 
-Each name is loaded when it is first used: workers and their supervisor use parts of this package, and no client.
+Each name is loaded when it is first used: workers and their supervisor use parts of this package, but no client.
 """
 
 import importlib
@@ -152,7 +152,7 @@ def __dir__() -> list[str]:
 
 
 _HOMES = ("model.errors", "model.jobs", "model.batches", "model.operations", "model.why", "request.options", "client")
-"""Where names come from; the client, which loads all others, is the last."""
+"""The modules of the names. The client, which loads all others, is last."""
 
 if not TYPE_CHECKING:  # else a type checker would accept every name
 

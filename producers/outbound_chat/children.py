@@ -1,4 +1,4 @@
-"""Child processes that do not outlive their parent, and a supervisor that restarts those that die.
+"""Child processes that end with their parent, and a supervisor that restarts those that die.
 
 A supervisor does little and runs as long as its children, so this module imports little: tests count its modules.
 """
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 STOP_SECONDS = 30.0
 LOOK_SECONDS = 0.1
 STEADY_SECONDS = 60.0
-"""A child that ran this long was healthy: after its next death it is restarted at once."""
+"""A child that ran this long was healthy: after its next death it is restarted immediately."""
 LONGEST_PAUSE_SECONDS = 30.0
 
 _PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/prctl.2.html
@@ -60,10 +60,10 @@ def spawn(
     output: int | IO[bytes] | None = None,
     pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Starts a child that ends with this process; on Linux also when this is killed. Call it from the main thread.
+    """Starts a child that ends with this process, on Linux even if this one is killed. Call it from the main thread.
 
-    `environment`: the child's whole environment, by default this process's own. `folder`: its working directory.
-    `output` gets the child's standard output and error. `pass_fds`: files that stay open in it.
+    `environment`: the child's whole environment, by default that of this process. `folder`: its working directory.
+    `output` receives the child's standard output and error. `pass_fds`: files that stay open in it.
     """
     return subprocess.Popen(  # noqa: S603  # the callers name their own programs
         list(command),
@@ -78,7 +78,7 @@ def spawn(
 
 
 def end(process: subprocess.Popen[bytes], patience: float = STOP_SECONDS) -> int:
-    """Ends a child: SIGTERM, and SIGKILL if it still runs after `patience` seconds. Returns its return code."""
+    """Ends a child with SIGTERM, or with SIGKILL if it still runs after `patience` seconds. Returns its return code."""
     if process.poll() is None:
         process.terminate()
     try:
@@ -89,7 +89,7 @@ def end(process: subprocess.Popen[bytes], patience: float = STOP_SECONDS) -> int
 
 
 def death(code: int) -> str:
-    """Returns how a process ended, in words: negative codes of Python are signals."""
+    """Returns in words how a process ended. Negative return codes are signals."""
     if code >= 0:
         return f"ended with exit code {code}"
     with contextlib.suppress(ValueError):
@@ -118,8 +118,8 @@ class Supervisor:
     ) -> None:
         """Starts children 1 to `processes`.
 
-        `stop_seconds`: how long one may take to end before it is killed. `longest_pause`: in seconds, before one that
-        dies again and again restarts.
+        `stop_seconds`: how long a child may take to end before it is killed. `longest_pause`: longest wait, in seconds,
+        before a child that keeps dying is restarted.
         """
         self._start = start
         self._stop_seconds = stop_seconds
@@ -128,7 +128,7 @@ class Supervisor:
 
     @property
     def pids(self) -> list[int]:
-        """Process ids of the children that run."""
+        """Process ids of the running children."""
         return [child.process.pid for child in self._children if child.process.poll() is None]
 
     def run(self, ending: Ending) -> None:
@@ -141,7 +141,7 @@ class Supervisor:
             self.end()
 
     def look(self) -> None:
-        """Restarts children that died: at once, then after 1, 2, 4 … seconds if they die soon."""
+        """Restarts dead children: immediately, or after 1, 2, 4 … seconds if they die soon."""
         now = time.monotonic()
         for number, child in enumerate(self._children, start=1):
             if child.process.poll() is None:
@@ -156,7 +156,7 @@ class Supervisor:
                 child.process, child.started, child.start_at = self._start(number), now, 0.0
 
     def end(self) -> None:
-        """Ends all children: each finishes its work; after `stop_seconds` it is killed."""
+        """Ends all children. Each finishes its work, but is killed after `stop_seconds`."""
         for child in self._children:
             if child.process.poll() is None:
                 child.process.terminate()

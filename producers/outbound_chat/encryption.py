@@ -1,12 +1,12 @@
-"""Encrypts what Redis holds of a request, when encryption is on:
+"""Encrypts stored requests, if encryption is on:
 
     encrypted:<key id>:<blind index>:<token>
 
-The token is a Fernet token of the request's JSON. The blind index is a keyed hash of the phone number, by which the
+The token is a Fernet token of the request's JSON. The blind index is a keyed hash of the phone number, with which the
 scripts find a number on a suppression list without knowing it. The key id distinguishes a missing key from a damaged
 token. Text without the prefix was written without encryption.
 
-This module stores no keys: they come from the settings. It imports `cryptography` only if there are keys.
+This module stores no keys: they come from the settings. It only imports `cryptography` if there are keys.
 https://github.com/fernet/spec/blob/master/Spec.md
 """
 
@@ -28,39 +28,39 @@ _KEY_ID = re.compile(rf"[A-Za-z0-9_-]{{{_KEY_ID_CHARS}}}")
 
 
 class Damaged(ValueError):
-    """Encrypted text was cut or changed: its own key does not decrypt it."""
+    """Encrypted text was truncated or changed: its own key does not decrypt it."""
 
 
 class RequestCipher:
-    """Encrypts and decrypts with the keys of one set of settings. Threads may share it."""
+    """Encrypts and decrypts with the keys of the settings. Threads can share it."""
 
     def __init__(self, settings: EncryptionSettings) -> None:
         """Without keys, nothing is encrypted.
 
         Raises:
-            SettingsError: there are keys, and the package `cryptography` is not installed.
+            SettingsError: there are keys, but the package `cryptography` is not installed.
         """
         self._by_id = _fernets(settings)
         self._newest = next(iter(self._by_id), "")
         self._number_key = _bytes_of(settings.number_key.get_secret_value()) if settings.number_key else b""
         self.number_key_id = _id_of(self._number_key) if self._number_key else ""
-        """The id of the key of the blind indexes, with which each begins; empty if there is none."""
+        """Id of the key of the blind indexes, which begin with it; empty if there is none."""
         self.encrypts = bool(self._by_id) and not settings.write_plain
         """Whether new requests are encrypted."""
 
     @property
     def key_ids(self) -> tuple[str, ...]:
-        """The ids of all keys, by which programs with different keys are recognized."""
+        """Ids of all keys, for recognizing programs with different keys."""
         return (*self._by_id, self.number_key_id) if self.number_key_id else tuple(self._by_id)
 
     @property
     def decrypting_key_ids(self) -> tuple[str, ...]:
-        """The ids of the keys that decrypt requests; the first one also encrypts."""
+        """Ids of the keys that decrypt requests. The first one also encrypts."""
         return tuple(self._by_id)
 
     @property
     def can_decrypt(self) -> bool:
-        """Whether there is a key to decrypt with."""
+        """Whether there is a key for decryption."""
         return bool(self._by_id)
 
     def encrypt_if_enabled(self, text: str, number: str = "") -> str:
@@ -68,7 +68,7 @@ class RequestCipher:
         return self.encrypt(text, number) if self.encrypts else text
 
     def encrypt(self, text: str, number: str = "") -> str:
-        """Encrypts the text with the newest key, which must exist; adds the number's blind index."""
+        """Encrypts the text with the newest key, which must exist, and adds the blind index of the number."""
         token = self._by_id[self._newest].encrypt(text.encode()).decode()
         return f"{PREFIX}{self._newest}:{self.blind_index(number) if number else ''}:{token}"
 
@@ -76,18 +76,18 @@ class RequestCipher:
         """Decrypts a text from Redis; returns text that is not encrypted unchanged.
 
         Raises:
-            MissingEncryptionKey: it was encrypted with a key that the settings lack.
-            Damaged: it was encrypted with a key of the settings, and was changed afterwards.
+            MissingEncryptionKey: it was encrypted with a key that is not in the settings.
+            Damaged: it was encrypted with a key of the settings, but was changed afterwards.
         """
         if not stored.startswith(PREFIX):
             return stored
         key_id, _, rest = stored.removeprefix(PREFIX).partition(":")
         fernet = self._by_id.get(key_id)
         if not _KEY_ID.fullmatch(key_id):
-            raise Damaged("it is encrypted, and was cut or changed: it names no key")
+            raise Damaged("it is encrypted, but was truncated or changed: it does not name its key")
         if fernet is None:
             raise MissingEncryptionKey(
-                f"a stored request is encrypted with key {key_id}, which encryption.keys lacks; add it"
+                f"a stored request is encrypted with key {key_id}, which is missing in encryption.keys; add it"
             )
         return _decrypted(fernet, rest.rpartition(":")[2])
 
@@ -97,9 +97,9 @@ class RequestCipher:
         return self.number_key_id + _text_of(digest)
 
     def fingerprints(self, content: str) -> str:
-        """Returns short hashes of what a caller asked for, the one to store first; any of them matches the content.
+        """Returns short hashes of what a caller asks for. Any of them matches the content; the first is to be stored.
 
-        With `number_key` the hash is keyed: from any other hash, a number and a known text can be guessed.
+        With `number_key` the hash is keyed: with another hash, somebody could guess a number and a known text.
         """
         plain = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         if not self._number_key:
@@ -109,7 +109,7 @@ class RequestCipher:
         return " ".join(both if self.encrypts else reversed(both))
 
     def digest(self, content: str) -> str:
-        """Returns a hash by which the same content is found again; keyed with `number_key`, as in `fingerprints`."""
+        """Returns a hash for recognizing the same content, keyed with `number_key` as in `fingerprints`."""
         return self.fingerprints(content).split()[0 if self.encrypts or not self._number_key else 1]
 
 
@@ -141,7 +141,7 @@ def _decrypted(fernet: Any, token: str) -> str:
         text = ""
     if not text:
         # Raised here, so that its context is not an error that holds the content.
-        raise Damaged("it is encrypted, and was cut or changed: its key does not open it")
+        raise Damaged("it is encrypted, but was truncated or changed: its key does not decrypt it")
     return text
 
 

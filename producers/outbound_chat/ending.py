@@ -1,7 +1,7 @@
-"""Remembers SIGTERM and SIGINT from the first moment of a long-running program.
+"""Remembers SIGTERM and SIGINT from the very start of a long-running program.
 
-A signal that comes while the program starts, before anything in it listens for signals, would otherwise be lost, and
-the program would run until somebody kills it.
+A signal during the start, before anything else handles signals, would otherwise be lost, and the program would run
+until it is killed.
 """
 
 import signal
@@ -18,7 +18,7 @@ class Ending:
     def __init__(self) -> None:
         # A plain attribute: a handler may interrupt an Event that holds its own lock, and would wait for ever.
         self.signal: signal.Signals | None = None
-        """The first signal that came; None: the program may continue."""
+        """The first signal; None: the program may continue."""
         self._at_once = False
         for number in SIGNALS:
             signal.signal(number, self._note)
@@ -30,7 +30,7 @@ class Ending:
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Lets a signal leave the block at once, as `leave` does: for blocks that start nothing to end in order."""
+        """Makes a signal leave the block immediately, as `leave` does, for blocks without anything to shut down."""
         self._at_once = True
         try:
             yield
@@ -40,14 +40,14 @@ class Ending:
         self.leave()
 
     def leave(self) -> None:
-        """Ends the program with exit code 0 if a signal came: that is how it is meant to end."""
+        """Ends the program with exit code 0 if there was a signal, since that is its regular end."""
         if self.signal:
             raise SystemExit(0)
 
 
 @contextmanager
 def until_stopped() -> Iterator[None]:
-    """Ends the program with exit code 0 at Ctrl-C or SIGTERM in the block, which ends in no other way."""
+    """Ends the program with exit code 0 at Ctrl-C or SIGTERM in the block, which never ends otherwise."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

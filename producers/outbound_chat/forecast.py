@@ -1,16 +1,16 @@
-"""Predicts when waiting jobs will have their turn, from what the store says now, for batches and for preflights.
+"""Predicts when waiting jobs will be sent, from the current state of the store, for batches and preflights.
 
-Jobs are modelled as a fluid, which flows by the rules of `lua/lib/fair_share.lua`:
+Jobs are modelled as a fluid that flows by the rules of `lua/lib/fair_share.lua`:
 
-    1. The budget gives the calls it has saved at once, then its present rate, which may be below the configured one.
-    2. Of ten calls nine go to the highest priority that waits, one to the lower ones in turn.
-    3. Inside a priority tenants share by their weights, then its lanes by theirs; without jobs there is no share.
-    4. A number gives its parts a second, shared by the lanes that wait for it; what it can't use goes to the others.
-    5. A job has no turn before it is due; saved calls grow up to the burst while nothing waits.
+    1. The budget first makes its saved calls at once, then its current rate, which may be below the configured one.
+    2. Of ten calls, nine go to the highest waiting priority, and one to the lower ones in turn.
+    3. Within a priority, tenants share by their weights, then lanes by theirs. Without jobs there is no share.
+    4. A number sends its parts per second, shared by the lanes that wait for it. What it can't use goes to the others.
+    5. A job is not sent before it is due. Saved calls grow up to the burst while nothing waits.
     6. The k-th chat of an instance with room for M opens when the (k - M)-th ends.
 
-It can't know about jobs enqueued, or due in other lanes, after now; repeats of calls that fail; future chats of other
-senders; when flows end their chats; how long a hold lasts. Nothing here uses Redis or reads a clock.
+It can't know about jobs that will be enqueued, or become due in other lanes; retries of failed calls; future chats of
+other senders; when flows end their chats; or how long a hold lasts. Nothing here uses Redis or reads a clock.
 """
 
 from bisect import bisect_left
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 SHARE_OF_HIGHER = 0.9
-"""Share of the calls for the highest priority; half of the rest goes to lower ones in each of the two orders below."""
+"""Share of the highest priority. Lower ones get half of the rest in each of the two orders below."""
 ORDERS = (
     (SHARE_OF_HIGHER, (1, 2, 3)),
     ((1 - SHARE_OF_HIGHER) / 2, (3, 2, 1)),
@@ -30,7 +30,7 @@ NOTHING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneDemand:
-    """A lane, or several that are alike, and its jobs that are due now."""
+    """A lane, or several similar lanes, with the jobs that are due now."""
 
     priority: int
     tenant: str
@@ -39,18 +39,18 @@ class LaneDemand:
     weight: float = 1.0
     number: str = ""
     number_rate: float = inf
-    """Jobs a second that the number can send."""
+    """Jobs per second that the number can send."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """How many jobs have had their turn, by time: points of seconds from now and jobs, both rising."""
+    """How many jobs have been sent over time: points of seconds from now and jobs, both increasing."""
 
     seconds: Sequence[float]
     jobs: Sequence[float]
 
     def time_of(self, turn: float) -> float:
-        """Returns the seconds from now until so many jobs have had their turn."""
+        """Returns the seconds from now until that many jobs have been sent."""
         index = bisect_left(self.jobs, turn - 1e-6)
         if index >= len(self.jobs):
             return self.seconds[-1]
@@ -63,30 +63,30 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chats:
-    """The open chats of an instance that limits them."""
+    """The open chats of an instance with a limit."""
 
     most: int
     open: int = 0
     ends: Curve = Curve((0.0,), (0.0,))
-    """When how many of those that are open will have ended."""
+    """How many of the open chats will have ended, over time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """The state of a budget, and of one of its lanes, from which a prediction is made."""
+    """The state of a budget and one of its lanes, as the basis of a prediction."""
 
     rate: float
-    """Calls a second that the budget makes now."""
+    """Calls per second that the budget makes now."""
     tokens: float
-    """Calls it may make at once; below 0: a debt that is paid first."""
+    """Calls that it can make at once; below 0: a debt that it pays first."""
     burst: float
     limited: bool = True
-    """Whether the rate, and nothing else, limited the budget a moment ago."""
+    """Whether only the rate limited the budget a moment ago."""
     workers: int = 0
     held_by: str = ""
-    """The hold that stops the lane, in words; empty: none does."""
+    """The hold that stops the lane, in words; empty if there is none."""
     own: LaneDemand
-    """The lane that is predicted; its jobs are in `due`."""
+    """The lane of the prediction. Its jobs are in `due`."""
     due: Sequence[tuple[float, float]] = ()
     """Its waiting jobs: seconds from now until they are due, and how many."""
     rivals: Sequence[LaneDemand] = ()
@@ -95,14 +95,14 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """When each job of the lane has its turn."""
+    """When each job of the lane is sent."""
 
     flow: Curve
     chats: Chats | None = None
     chat_seconds: float = 0.0
 
     def time_of(self, turn: float) -> float:
-        """Returns the seconds from now until the job of that turn, from 1, is called."""
+        """Returns the seconds from now until the job with this turn, from 1, is sent."""
         chats = self.chats
         if chats is None or self.chat_seconds <= 0:
             return self.flow.time_of(turn)
@@ -110,7 +110,7 @@ class Turns:
         return max(self._after_chats(chats, turn, rounds) for rounds in {0, 1, last - 1, last} if rounds >= 0)
 
     def _after_chats(self, chats: Chats, turn: float, rounds: int) -> float:
-        """Returns when the chat that makes room ends, so many rounds of chats after the first in its place."""
+        """Returns when the chat that makes room ends, which is that many rounds after the first chat in its place."""
         first = turn - rounds * chats.most
         if first >= 1:
             return self.flow.time_of(first) + rounds * self.chat_seconds
@@ -127,7 +127,7 @@ def forecast(pace: Pace, due: Iterable[tuple[float, float]] | None = None, *, ch
 
 
 def rate_now(pace: Pace) -> float:
-    """Returns the calls a second that the lane gets while it and its rivals have jobs."""
+    """Returns the calls per second that the lane gets while it and its rivals have jobs."""
     lanes = [pace.own, *pace.rivals]
     return _speeds(lanes, range(len(lanes)), pace.rate)[0]
 
@@ -177,7 +177,7 @@ class _Flow:
 
 
 def _speeds(lanes: Sequence[LaneDemand], busy: Iterable[int], rate: float) -> dict[int, float]:
-    """Returns the calls a second of each lane that has jobs, by its index."""
+    """Returns the calls per second of each lane that has jobs, by its index."""
     speeds = dict.fromkeys(busy, 0.0)
     at_number: dict[str, int] = {}
     for index in speeds:
@@ -196,7 +196,7 @@ def _speeds(lanes: Sequence[LaneDemand], busy: Iterable[int], rate: float) -> di
 def _spread(
     lanes: Sequence[LaneDemand], speeds: dict[int, float], most: Mapping[int, float], priority: int, amount: float
 ) -> float:
-    """Spreads calls a second over the lanes of a priority, by weight and up to what each can use; returns the rest."""
+    """Spreads calls per second over the lanes of a priority, by weight, up to what each can use; returns the rest."""
     while amount > NOTHING:
         able = [
             index for index in speeds if lanes[index].priority == priority and most[index] - speeds[index] > NOTHING

@@ -1,6 +1,6 @@
-"""Logs on standard error, as text or as one JSON object a line: `log_format` in the settings.
+"""Logs to standard error, as text or as one JSON object per line: `log_format` in the settings.
 
-The supervisor of workers imports this for JSON, and imports little.
+The supervisor of workers imports this for JSON, so it imports little itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _OURS = "outbound_chat"
 class JsonFormatter(logging.Formatter):
     """Writes a record as an object with `time` (UTC), `level`, `logger`, `message` and, if there is one, `exception`.
 
-    A line of ours that is formatted with a dictionary has its values as members, too.
+    If the message is formatted with a dictionary, its values become members too.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_to_stderr(log_format: str, level: int | str = logging.INFO, text: str = TEXT) -> None:
-    """Logs to standard error from now on. `text`: the format unless it is JSON."""
+    """Logs to standard error from now on. `text`: the format, unless it is JSON."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format == JSON else logging.Formatter(text))
     logging.basicConfig(level=level, handlers=[handler])
@@ -63,4 +63,4 @@ def log_to_stderr(log_format: str, level: int | str = logging.INFO, text: str = 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
     if error and not issubclass(kind, KeyboardInterrupt):
-        logging.getLogger(_OURS).critical("an error that nothing handles", exc_info=(kind, error, trace))
+        logging.getLogger(_OURS).critical("unhandled error", exc_info=(kind, error, trace))

@@ -1,7 +1,7 @@
-"""Logs what goes wrong outside of us, such as a server that is down: once, then ever more rarely, then when it is over.
+"""Logs problems outside of this process, such as a server that is down: once, then less and less often, then their end.
 
-Not for errors of ours. The one idea: a condition lasts, and is found again and again by many threads; a line for each
-would bury all others.
+It is not for our own errors. The main idea: a problem lasts, and many threads encounter it again and again; a line each
+time would bury all other lines.
 """
 
 import logging
@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
-"""Seconds from one line about a condition to the next; after the last it is logged when it changes."""
+"""Seconds from one line about a problem to the next. After the last, it is only logged when it changes."""
 _MOST_TEXTS = 8
 _FORGOTTEN_SECONDS = 600.0
-"""A condition that was not found again for so long is new: not everywhere is it known when one is over."""
+"""A problem that was not encountered for this long is new: not all callers know when one is over."""
 
 
 @dataclass(slots=True)
@@ -23,16 +23,16 @@ class _Trouble:
     lines: int = 0
     next_at: float = 0.0
     found_at: float = 0.0
-    """When it was last found."""
+    """When it was last encountered."""
     began_at: float = 0.0
-    """When it was first found since it last worked."""
+    """When it was first encountered since everything last worked."""
     ended_at: float = 0.0
     is_known: bool = False
-    """Whether a line was logged since it last worked."""
+    """Whether a line was logged since everything last worked."""
 
 
 class Notices:
-    """The conditions that a process knows of, each by its subject. Safe to share between threads."""
+    """The current problems of a process, by subject. Safe to share between threads."""
 
     def __init__(self, logger: logging.Logger, now: Callable[[], float] = time.monotonic) -> None:
         """`now`: a clock, in seconds."""
@@ -41,14 +41,14 @@ class Notices:
         self._troubles: dict[str, _Trouble] = {}
         self._lock = threading.Lock()
         self.open: set[str] = set()
-        """Subjects with whom something is wrong: where calls are dear, look here before calling `over`."""
+        """Subjects with a problem. Where speed matters, check this before calling `over`."""
 
     def note(self, subject: str, text: str, *, error: BaseException | None = None) -> None:
-        """Logs a warning if it is new, says something else, or was not logged for a while.
+        """Logs a warning if it is new, has changed, or was not logged for a while.
 
-        What lasts for a minute is logged in any case, so that "it works again" is never the last word about it.
+        A problem that lasts for a minute is always logged, so that "it works again" is never the last line about it.
 
-        `error`: an unexpected one, whose traceback is logged, too.
+        `error`: an unexpected error, whose traceback is logged too.
         """
         text = " ".join(text.split())  # one line, whatever a library or program wrote
         with self._lock:
@@ -65,7 +65,7 @@ class Notices:
         self._logger.warning("%s%s", text, " (logged again when it changes)" if is_last else "", exc_info=error)
 
     def over(self, subject: str, text: str) -> None:
-        """Logs that it works again, if it did not."""
+        """Logs that it works again, if there was a problem."""
         with self._lock:
             if subject not in self.open:
                 return
@@ -77,7 +77,7 @@ class Notices:
             self._logger.warning("%s", text)
 
     def _trouble(self, subject: str) -> _Trouble:
-        """What is known of the subject. One that comes and goes within a minute is the same as before."""
+        """Returns the problem of the subject. A problem that comes and goes within a minute remains the same one."""
         now, found = self._now(), self._troubles.get(subject)
         is_over = found and subject not in self.open and now - found.ended_at > PAUSES[-1]
         if found is None or is_over or now - found.found_at > _FORGOTTEN_SECONDS:

@@ -1,6 +1,6 @@
 """Verifies and signs webhooks, for programs in Python that receive them.
 
-The scheme is that of Standard Webhooks, so its libraries for other languages work as well.
+Webhooks follow the Standard Webhooks specification, so its libraries for other languages work too.
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
@@ -29,39 +29,44 @@ _is_time = re.compile(r"[0-9]{1,12}").fullmatch
 def verify(
     headers: Mapping[str, str], body: bytes, secrets: str | Iterable[str], tolerance: timedelta = TOLERANCE
 ) -> dict[str, Any]:
-    """Verifies that a webhook is ours, and returns what it says.
+    """Verifies a webhook and returns its content.
 
-    `headers`: of the request, with names in any case. `body`: its bytes, unchanged. `secrets`: those that may have
-    signed it, `whsec_…`. `tolerance`: how far its time may be from this machine's clock.
+    `headers`: those of the request, with names in upper or lower case. `body`: the unchanged bytes of the body.
+    `secrets`: one or more secrets, `whsec_…`, that may have signed it. `tolerance`: how far its time may be from the
+    clock of this machine.
 
-    The same webhook may arrive more than once, with the same `webhook-id`.
+    A webhook may arrive more than once. It then has the same `webhook-id`.
 
     Raises:
-        InvalidWebhook: it is not ours, was changed, or is too old.
+        InvalidWebhook: it has no valid signature, was changed, or is too old.
         ValueError: a secret is invalid.
     """
     given = {name.lower(): value for name, value in headers.items()}
     id_, sent_at, signatures = (_plain(given.get(f"webhook-{part}")) for part in ("id", "timestamp", "signature"))
     if not (id_ and signatures and _is_time(sent_at)):
-        raise InvalidWebhook("it has no webhook-id, webhook-timestamp and webhook-signature, so it is not ours")
+        raise InvalidWebhook(
+            "it lacks webhook-id, webhook-timestamp or webhook-signature, so outbound-chat did not send it"
+        )
     if abs(time.time() - int(sent_at)) > tolerance.total_seconds():
-        raise InvalidWebhook("its webhook-timestamp is too far from now; check this machine's clock, or drop it")
+        raise InvalidWebhook(
+            "its webhook-timestamp is too far from now; check this machine's clock, or ignore the request"
+        )
     known = [sign(secret, id_, int(sent_at), body) for secret in ([secrets] if isinstance(secrets, str) else secrets)]
-    # No `any` over a generator: the time that this takes must not show which secret matched.
+    # A list, not a generator: how long this takes must not show which secret matched.
     matches = [hmac.compare_digest(one.encode(), ours.encode()) for one in signatures.split() for ours in known]
     if not any(matches):
-        raise InvalidWebhook("no signature matches: it was changed, or signed with a secret that is not among these")
-    said: dict[str, Any] = json.loads(body)
-    return said
+        raise InvalidWebhook("no signature matches: the webhook was changed, or signed with another secret")
+    content: dict[str, Any] = json.loads(body)
+    return content
 
 
 def _plain(value: object) -> str:
-    """Returns a header that may be ours; empty for any other, because an unknown sender may send anything."""
+    """Returns a header of a possible webhook; empty for any other, since anybody can send requests."""
     return value if isinstance(value, str) and value.isascii() and len(value) <= _LONGEST_HEADER else ""
 
 
 def sign(secret: str, id_: str, sent_at: int, body: bytes) -> str:
-    """Returns a signature for `webhook-signature`. `sent_at`: seconds since 1970.
+    """Returns a signature for the header `webhook-signature`. `sent_at`: seconds since 1970.
 
     Raises:
         ValueError: the secret is invalid.

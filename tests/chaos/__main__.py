@@ -39,7 +39,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _chosen(only: str | None) -> list[Fault]:
     faults = [fault for fault in all_faults() if only in (None, fault.kind, fault.name, f"{fault.kind}/{fault.name}")]
     if not faults:
-        raise SystemExit(f"no fault is called {only!r}; see --list")
+        raise SystemExit(f"there is no fault {only!r}; see --list")
     possible = [fault for fault in faults if not fault.needs()]
     for fault in faults:
         if why := fault.needs():

@@ -12,7 +12,7 @@ from .rig import Rig
 
 HOUR = timedelta(hours=1)
 STARTS_SECONDS = 120.0
-SAID = "claims nothing until it is right"
+SAID = "sends nothing until it is correct"
 
 
 def wrong_clock(rig: Rig, ahead: timedelta) -> None:

@@ -53,7 +53,7 @@ def test_rows_and_raw_requests_take_it_too(chat: OutboundChat) -> None:
 
 def test_it_and_expires_at_together_are_refused(chat: OutboundChat) -> None:
     both: Any = {"expires_in": MINUTES, "expires_at": datetime.now(UTC) + MINUTES}
-    with pytest.raises(InvalidJob, match="leave one of the two out") as caught:
+    with pytest.raises(InvalidJob, match="leave out one of the two") as caught:
         chat.enqueue(sender="support", to=number(1), **both)
     assert _errors(caught) == [("expires_in", "given_twice")]
 
@@ -63,7 +63,7 @@ def test_it_and_expires_at_together_are_refused(chat: OutboundChat) -> None:
     [timedelta(0), timedelta(seconds=-1), timedelta(microseconds=1), timedelta(days=366), timedelta.max, 600, "10m"],
 )
 def test_what_is_no_duration_is_refused(chat: OutboundChat, wrong: Any) -> None:
-    said = "above zero and a year at most" if isinstance(wrong, timedelta) else r"such as timedelta\(minutes=10\)"
+    said = "more than zero and at most a year" if isinstance(wrong, timedelta) else r"such as timedelta\(minutes=10\)"
     with pytest.raises(InvalidJob, match=said) as caught:
         chat.enqueue(sender="support", to=number(1), expires_in=wrong)
     assert _errors(caught) == [("expires_in", "invalid_time")]

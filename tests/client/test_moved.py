@@ -119,7 +119,7 @@ def test_doctor_says_that_the_list_was_left_behind(redis: fakeredis.FakeRedis, o
     store, settings = Store("redis://", client=redis), Settings.from_values(**values("eu"))
     (check,) = moved_checks(settings, store)
     assert (check.subject, check.level) == ("suppression list of support", Level.FAULT)
-    assert "2 numbers in budget main" in check.finding
+    assert "2 numbers in its former budget main" in check.finding
     assert "rewrite-suppressed --sender support" in check.advice
 
     chat.rewrite_suppressed(sender="support")

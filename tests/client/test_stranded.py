@@ -52,7 +52,7 @@ def test_of_another_prefix_doctor_says_that_it_sees_nothing(redis: fakeredis.Fak
 
     (check,) = checks(redis, "main", key_prefix="new")
     assert (check.subject, check.level) == ("key_prefix", Level.OK)
-    assert "can't be seen from here" in check.finding
+    assert "are not visible here" in check.finding
 
 
 def test_only_the_first_job_of_a_budget_is_noted(redis: fakeredis.FakeRedis) -> None:

@@ -171,7 +171,7 @@ def test_a_template_that_is_none_is_refused_before_anything_is_stored(
 
 def test_a_text_beside_a_template_is_refused(chat: OutboundChat) -> None:
     """Which of the two was meant, nobody knows."""
-    with pytest.raises(InvalidJob, match="text: is in the template too"):
+    with pytest.raises(InvalidJob, match="text: is also in the template"):
         chat.enqueue_batch([ANN], sender="support", template=TEXT, text="Hello")
 
 

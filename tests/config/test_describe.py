@@ -125,5 +125,5 @@ def test_the_file_of_another_program_is_told_in_a_line(place: Path, content: str
     with pytest.raises(SettingsError) as caught:
         load_settings("pyproject.toml")
 
-    assert str(caught.value).startswith(f"{place}/pyproject.toml is no file of outbound-chat: it has ")
+    assert str(caught.value).startswith(f"{place}/pyproject.toml is not a file of outbound-chat: it has ")
     assert "\n" not in str(caught.value)

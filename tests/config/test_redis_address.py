@@ -12,7 +12,7 @@ from tests.support.tls import Certificates, make_certificates
 
 from .given import refused
 
-TIMES = "time-outs are set by redis_timeout"
+TIMES = "set redis_timeout instead"
 TLS = "ssl_ca_certs, ssl_ca_path, ssl_certfile, ssl_keyfile, ssl_password, ssl_cert_reqs, ssl_check_hostname"
 CELERY = {"broker_url": "amqp://h"}
 
@@ -41,7 +41,7 @@ CELERY = {"broker_url": "amqp://h"}
             for no in ("false", "False", "0", "no", "")
         ),
         ("rediss://h?ssl_keyfile=/k", "names a file in ssl_keyfile that can't be read: No such file"),
-        ("rediss://h?ssl_ca_path=/nowhere", "names in ssl_ca_path something that is not a folder; correct the path"),
+        ("rediss://h?ssl_ca_path=/nowhere", "has the option ssl_ca_path, which is not a folder; correct the path"),
         ("rediss://h?ssl_password=x", "has the option ssl_password without ssl_certfile"),
     ],
 )
@@ -58,7 +58,7 @@ def test_an_option_that_can_not_be_meant_is_refused_by_name(field: str, address:
         ("redis+cluster://h?foo=1", "has the option foo, which is unknown; use one of username, password"),
         ("redis+cluster://h?ssl_cert_reqs=none", "but no TLS; begin it with rediss+cluster://"),
         ("rediss+cluster://h?ssl_cert_reqs=CERT_NONE", "must be one of none, optional, required"),
-        ("redis+cluster://h/2", "must name no database"),
+        ("redis+cluster://h/2", "must not name a database"),
         ("redis+cluster://h:1,h:two", "must list nodes of the cluster as host or host:port, separated by commas"),
         ("redis+cluster://h:1,", "must list nodes of the cluster as host or host:port, separated by commas"),
     ],
@@ -97,9 +97,7 @@ def test_files_that_do_not_fit_are_found_before_the_first_connection(
         query = "&".join(f"{name}={path}" for name, path in options.items())
         return refused({"redis_url": f"{scheme}?{query}", **CELERY})
 
-    assert faults(ssl_ca_certs=words) == [
-        "redis_url names a file in ssl_ca_certs that holds no certificate in PEM form"
-    ]
+    assert faults(ssl_ca_certs=words) == ["redis_url names a file in ssl_ca_certs that has no certificate in PEM form"]
     assert faults(ssl_keyfile=certificates.key) == [
         "redis_url has the option ssl_keyfile without ssl_certfile, the certificate that it belongs to"
     ]

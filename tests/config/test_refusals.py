@@ -8,9 +8,9 @@ from outbound_chat_config import Budget, Settings, SettingsError
 
 from .given import NUMBER, SENDER, refused, with_sender
 
-_TABLE = "must be a table of its own, not a single value"
-_TEXT = "must be text in quotes"
-_NAME = "is not a usable name: use 1 to 32 letters, digits, '_' or '-', starting with a letter or digit"
+_TABLE = "must be a table, not a single value"
+_TEXT = "must be a string in quotes"
+_NAME = "is not a valid name: use 1 to 32 letters, digits, '_' or '-', starting with a letter or digit"
 _DURATION = 'must be a duration: seconds as a number, or ISO 8601 text such as "PT30S"'
 
 _REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -23,11 +23,11 @@ _REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"budgets": {"main": {"rate": []}}}, "budgets.main.rate must be a number"),
     ({"budgets": {"main": {"rate": 0}}}, "budgets.main.rate is refused: input should be greater than 0"),
     ({"budgets": {"main": {"rate": float("nan")}}}, "budgets.main.rate is refused: "),
-    ({"budgets": {"main": {"burst": 1.5}}}, "budgets.main.burst must be a whole number"),
+    ({"budgets": {"main": {"burst": 1.5}}}, "budgets.main.burst must be an integer"),
     ({"senders": ["a"]}, f"senders {_TABLE}"),
     ({"senders": {"a": "b"}}, f"senders.a {_TABLE}"),
     ({"worker": "x"}, f"worker {_TABLE}"),
-    ({"worker": {"threads": None}}, "worker.threads must be a whole number"),
+    ({"worker": {"threads": None}}, "worker.threads must be an integer"),
     ({"worker": {"threads": 0}}, "worker.threads is refused: input should be greater than or equal to 1"),
     ({"worker": {"pumps": 1}}, "worker.pumps is refused: input should be greater than or equal to 2"),
     ({"worker": {"lease": []}}, f"worker.lease {_DURATION}"),
@@ -69,7 +69,7 @@ def test_each_fault_has_a_line_of_its_own() -> None:
         f"senders.support.{name} is required; add it"
         for name in ("region", "instance_id", "contact_flow_id", "source", "channel")
     ]
-    assert found == [f"redis_url {_TEXT}", *missing, "worker.threads must be a whole number"]
+    assert found == [f"redis_url {_TEXT}", *missing, "worker.threads must be an integer"]
 
 
 def test_the_budget_of_a_sender_must_be_defined() -> None:
@@ -101,8 +101,8 @@ def test_a_lease_must_outlast_the_timeouts_of_a_call(lease: float) -> None:
     """Else another worker takes the job while the first still calls."""
     assert refused({"worker": {"lease": lease}}) == [
         (
-            "worker lease must be longer than connect_timeout + read_timeout (18 s), else a job can be claimed again "
-            "while its call still runs; raise lease"
+            "worker lease must be longer than connect_timeout + read_timeout (18 s), or a job could be claimed again "
+            "during its call; raise lease"
         )
     ]
 
@@ -124,8 +124,8 @@ def test_retries_must_end_before_the_token_does(retry: dict[str, int], days: str
     """A repeat under a token that AWS has forgotten texts the customer twice."""
     assert refused({"retry": retry}) == [
         (
-            f"retry would retry for up to {days} days, but the token that keeps a repeat from texting the customer "
-            "twice is valid for 7; lower max_attempts or cap"
+            f"retry would retry for up to {days} days, but the token that prevents a repeated call from texting the "
+            "customer twice is valid for 7; lower max_attempts or cap"
         )
     ]
 

@@ -77,7 +77,7 @@ def test_a_name_of_an_attribute_has_letters_digits_and_dashes(name: str) -> None
     [line] = refused(with_sender(attributes={name: "x", "good_Name-1": "x"}))
 
     assert line.startswith("senders.support.attributes.")
-    assert line.endswith(" must have a name of letters A-Z, digits, '_' and '-' only; rename it")
+    assert line.endswith(" must have a name with only letters A-Z, digits, '_' and '-'; rename it")
 
 
 @pytest.mark.parametrize("name", ["a b", "connect:", "connect:a b", "other:a", ""])
@@ -86,7 +86,7 @@ def test_a_name_of_a_segment_attribute_may_be_a_system_attributes(name: str) -> 
     [line] = refused(with_sender(segment_attributes={name: "x", "connect:Own": "x", "own": "x"}))
 
     assert line.startswith("senders.support.segment_attributes.")
-    assert line.endswith("digits, '_' and '-' only, after 'connect:' in a system attribute; rename it")
+    assert line.endswith("digits, '_' and '-', after 'connect:' in a system attribute; rename it")
 
 
 def test_attributes_fit_in_a_contact() -> None:
@@ -94,7 +94,7 @@ def test_attributes_fit_in_a_contact() -> None:
     assert _sender(attributes={"ab": "é" * 16_383}).attributes
     assert refused(with_sender(attributes={"ab": "é" * 16_383, "c": ""})) == [
         (
-            "senders.support.attributes must be at most 32,768 UTF-8 bytes in all, names and values; it is 32,769, "
+            "senders.support.attributes must be at most 32,768 UTF-8 bytes, names and values together; it has 32,769, "
             "shorten some"
         )
     ]
@@ -103,7 +103,5 @@ def test_attributes_fit_in_a_contact() -> None:
 @pytest.mark.parametrize("field", ["attributes", "segment_attributes"])
 def test_attributes_are_a_table_of_texts(field: str) -> None:
     """A number in TOML needs quotes here, and the line says so."""
-    assert refused(with_sender(**{field: {"wave": 2}})) == [f"senders.support.{field}.wave must be text in quotes"]
-    assert refused(with_sender(**{field: 3})) == [
-        f"senders.support.{field} must be a table of its own, not a single value"
-    ]
+    assert refused(with_sender(**{field: {"wave": 2}})) == [f"senders.support.{field}.wave must be a string in quotes"]
+    assert refused(with_sender(**{field: 3})) == [f"senders.support.{field} must be a table, not a single value"]

@@ -88,5 +88,5 @@ def test_a_slip_is_told_in_one_sentence(name: str, url: str, sentence: str) -> N
 def test_celerys_own_spelling_lacks_the_service() -> None:
     """Celery takes it from elsewhere, and would say so only when it connects."""
     assert refused({"broker_url": "sentinel://h:1;sentinel://h:2"}) == [
-        "broker_url must name the service too: redis+sentinel://host:26379,host:26379/service"
+        "broker_url must also name the service: redis+sentinel://host:26379,host:26379/service"
     ]

@@ -77,19 +77,19 @@ def test_a_table_in_a_variable_that_is_no_json_is_named(
         set_variables(**{name: f"{{{SECRET}"})
 
     assert _message() == (
-        f"OUTBOUND_CHAT_{field}, or a variable that leads into it, can't be read: give a table as JSON, or use TOML"
+        f"OUTBOUND_CHAT_{field}, or a variable that leads into it, can't be read: write tables as JSON, or use TOML"
     )
 
 
 @pytest.mark.parametrize(
     ("name", "value", "line"),
     [
-        ("BUDGETS", "3", "budgets must be a table of its own, not a single value"),
-        ("BUDGETS", "[1]", "budgets must be a table of its own, not a single value"),
-        ("WORKER", "3", "worker must be a table of its own, not a single value"),
-        ("WORKER__THREADS", "many", "worker.threads must be a whole number"),
-        ("WORKER__THREADS", "1_0", "worker.threads must be a whole number"),
-        ("WORKER__THREADS", "\uff11\uff10", "worker.threads must be a whole number"),
+        ("BUDGETS", "3", "budgets must be a table, not a single value"),
+        ("BUDGETS", "[1]", "budgets must be a table, not a single value"),
+        ("WORKER", "3", "worker must be a table, not a single value"),
+        ("WORKER__THREADS", "many", "worker.threads must be an integer"),
+        ("WORKER__THREADS", "1_0", "worker.threads must be an integer"),
+        ("WORKER__THREADS", "\uff11\uff10", "worker.threads must be an integer"),
         ("BUDGETS__MAIN__RATE", "1_0", "budgets.main.rate must be a number"),
         ("BUDGETS__MAIN__RATE", "fast", "budgets.main.rate must be a number"),
         (

@@ -178,7 +178,7 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_c2hvcnQ=", "whsec_" + "A" * 92, "A" * 32, "whsec_***"])
 def test_what_is_no_secret_is_refused_and_never_repeated(secret: str) -> None:
-    with pytest.raises(SettingsError, match="webhooks secret prints one") as refused:
+    with pytest.raises(SettingsError, match="create one with 'outbound-chat webhooks secret'") as refused:
         Settings.from_values(webhooks={"secrets": [secret]})
     assert len(secret) < 7 or secret not in str(refused.value)
 

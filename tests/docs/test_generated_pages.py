@@ -43,6 +43,13 @@ def test_every_cell_that_people_write_is_written() -> None:
             assert not empty, f"{one.page}, {one.heading}: {row}"
 
 
+@pytest.mark.parametrize("page", ["http-api.md", "python-api.md"])
+def test_a_generated_reference_says_what_each_row_means(page: str) -> None:
+    rows = [line for line in (DOCS / page).read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    assert len(rows) > 100
+    assert not [row for row in rows if row.endswith("| |")]
+
+
 def test_tables_are_found_on_the_pages_of_reference() -> None:
     """Were the list empty, the tests above would pass with nothing."""
     found: dict[str, int] = defaultdict(int)

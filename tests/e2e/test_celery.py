@@ -102,7 +102,7 @@ def test_two_workers_with_one_node_name_are_told_so(stack: Harness) -> None:
         stack.start_worker("-n", "sender@here")
     wait_until(lambda: stack.logs().count("another worker has the node name sender@here") == 2, timeout=60)
 
-    assert "two have the node name sender@here" in stack.run("doctor").stdout
+    assert "two workers have the node name sender@here" in stack.run("doctor").stdout
 
 
 def test_flower_shows_the_worker(stack: Harness) -> None:

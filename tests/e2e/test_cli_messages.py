@@ -40,7 +40,7 @@ def test_an_unknown_id_is_told_in_the_same_words_by_every_command(idle: Harness,
     done = idle.run(command, NOBODY)
 
     assert (done.returncode, done.stdout) == (5, "")
-    said = f"error: no job or batch has the id '{NOBODY}'; results are kept for a while only (results.keep); "
+    said = f"error: no job or batch has the id '{NOBODY}'; results are only kept for a while (results.keep); "
     said += "`outbound-chat jobs` lists the latest single messages\n"
     assert done.stderr == said
 
@@ -112,7 +112,7 @@ def test_a_job_that_quiet_hours_may_have_moved_is_not_said_to_wait_for_its_send_
     job = idle.chat().enqueue(sender="night", to="+442079460100", text="Hello", send_at=None)
     said = idle.run("why", job.id).stdout
     if job.state == "scheduled":
-        assert "when the quiet hours of the sender night are over where its number is, or at its send_at" in said
+        assert "when the quiet hours of the sender night end in the recipient's time zone, or at its send_at" in said
     else:
         assert "scheduled" not in said
 

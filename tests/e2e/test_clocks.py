@@ -42,7 +42,7 @@ def test_it_stops_nobody_else(stack: Harness, ahead: timedelta) -> None:
     stack.configure(worker={"slice": 0.5})
     stack.sandbox.configure(latency=timedelta(milliseconds=20))
     stack.start_worker("-n", "wrong@%h", environment=clock.environment)
-    wait_until(lambda: "claims nothing until it is right" in stack.logs(), timeout=60, what="its word")
+    wait_until(lambda: "sends nothing until it is correct" in stack.logs(), timeout=60, what="its word")
     stack.start_worker("-n", "right@%h")
     chat = stack.chat()
     rows = [{"to": number(index)} for index in range(400)]
@@ -53,7 +53,7 @@ def test_it_stops_nobody_else(stack: Harness, ahead: timedelta) -> None:
     assert (stats.calls, stats.accepted) == (400, 400)
     assert chat.holds() == []
     report = stack.run("doctor").stdout
-    assert report.count("so it claims nothing") == 1
+    assert report.count("so it sends nothing") == 1
     assert ("ahead of that of Redis" if ahead > timedelta(0) else "behind that of Redis") in report, report
 
 
@@ -61,7 +61,7 @@ def test_it_goes_on_by_itself_once_its_clock_is_right(stack: Harness) -> None:
     """The machine is repaired by NTP; nobody should have to think of the worker."""
     clock = ShiftedClock(stack.folder / "clock", HOUR)
     stack.start_worker(environment=clock.environment)
-    wait_until(lambda: "claims nothing until it is right" in stack.logs(), timeout=60, what="its word")
+    wait_until(lambda: "sends nothing until it is correct" in stack.logs(), timeout=60, what="its word")
     chat = stack.chat()
     job = chat.enqueue(sender="support", to=number(1), text="Hello")
     wait_until(lambda: chat._store.redis.exists("oc:{main}:pump_asked"), what="a request for a pump")
@@ -69,7 +69,7 @@ def test_it_goes_on_by_itself_once_its_clock_is_right(stack: Harness) -> None:
 
     assert chat.wait(job.id, timeout=60).state is JobState.SENT
     assert stack.sandbox.stats().calls == 1
-    assert "clock is right again" in stack.logs()
+    assert "clock is correct again" in stack.logs()
 
 
 def test_a_clock_that_becomes_wrong_at_work_makes_no_call(stack: Harness) -> None:
@@ -82,7 +82,7 @@ def test_a_clock_that_becomes_wrong_at_work_makes_no_call(stack: Harness) -> Non
     receipt = chat.enqueue_batch(rows, sender="support", text="Hello")
     wait_until(lambda: stack.sandbox.stats().accepted > 20, timeout=60, what="calls")
     clock.set(-HOUR)
-    wait_until(lambda: "claims nothing until it is right" in stack.logs(), timeout=60, what="its word")
+    wait_until(lambda: "sends nothing until it is correct" in stack.logs(), timeout=60, what="its word")
     clock.set(timedelta(0))
 
     assert chat.wait_batch(receipt.id, timeout=90).counts[JobState.SENT] == 200

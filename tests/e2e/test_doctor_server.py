@@ -120,7 +120,7 @@ def test_replicas_are_looked_at_from_both_sides(start: Start) -> None:
     server.info["slave0"]["lag"] = 60
     (check,) = [check for check in server_checks([server]) if check.subject == "replication"]
     assert check.level is Level.WARNING
-    assert "1 of 1 replicas do not follow" in check.finding
+    assert "1 of 1 replicas are not in sync" in check.finding
 
 
 def test_what_the_server_does_not_tell_is_unknown_and_no_fault(start: Start) -> None:

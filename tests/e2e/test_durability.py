@@ -79,7 +79,7 @@ def test_a_disk_that_is_not_reached_is_named(start: Start) -> None:
     """With `appendfsync no` nobody asks the disk, so nothing is known to be there."""
     server = start(fsync="no")
     with client(server, **SHORT) as chat:
-        with pytest.raises(NotDurable, match=r"is in the store .* not known to be on disk after 0\.5 s") as caught:
+        with pytest.raises(NotDurable, match=r"is in the store .* not confirmed on disk after 0\.5 s") as caught:
             chat.enqueue(**JOB, durability="fsync")
 
         assert caught.value.missing == ("disk",)
@@ -167,7 +167,7 @@ def test_a_replica_that_does_not_answer_is_named(start: Start) -> None:
 
         os.kill(replica.process.pid, signal.SIGSTOP)
         try:
-            with pytest.raises(NotDurable, match=r"0 of 1 replicas have it after 0\.5 s") as caught:
+            with pytest.raises(NotDurable, match=r"only 0 of 1 replicas confirmed it within 0\.5 s") as caught:
                 chat.enqueue(**JOB, durability="fsync")
             assert caught.value.missing == ("replicas",)
             with client(server, replicas=0) as careless:
@@ -206,7 +206,7 @@ def test_a_host_that_lost_its_last_writes_in_the_middle_of_a_batch_is_noticed(st
 
     with client(server) as chat:
         rows = [{"to": number(row), "text": "Hi"} for row in range(600)]
-        with pytest.raises(NotDurable, match="lost it, or a part of it") as caught:
+        with pytest.raises(NotDurable, match="lost it, or part of it") as caught:
             chat.enqueue_batch(rows, sender="support", on_start=keep_size, on_progress=lose, durability="fsync")
         assert caught.value.missing == ("store",)
         assert chat.batch(caught.value.id).accepted == 100
@@ -278,5 +278,5 @@ def test_the_command_line_asks_for_it(stack: Harness) -> None:
     refused = stack.run("send", *to)
 
     assert refused.returncode == 3
-    assert "not known to be on disk" in refused.stderr
+    assert "not confirmed on disk" in refused.stderr
     assert number(0) not in refused.stderr

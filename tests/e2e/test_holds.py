@@ -181,7 +181,7 @@ def test_a_flow_that_a_batch_names_holds_that_batch_alone(stack: Harness) -> Non
         ({"instance": "nowhere"}, SettingsError, INSTANCE_ID),
         ({"batch": "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"}, UnknownBatch, "01JD2Y8Q6ZK4X0B7V5N3M1C9TR"),
         ({"batch": "x"}, UnknownBatch, "x"),
-        ({"tenant": 42}, InvalidJob, "tenant: must be text"),
+        ({"tenant": 42}, InvalidJob, "tenant: must be a string"),
         ({"batch": None}, InvalidJob, "given: none"),
     ],
 )

@@ -308,7 +308,7 @@ def test_a_port_in_use_is_one_sentence_and_one_exit_code(world: World, command: 
 
     assert (done.returncode, done.stdout) == (2, "")
     port = world.values["taken"]
-    said = f"error: port {port} of 127.0.0.1 is in use by another program; name another one with --port"
+    said = f"error: port {port} of 127.0.0.1 is in use by another program; choose another one with --port"
     assert done.stderr.splitlines()[-1] == said
 
 

@@ -184,7 +184,7 @@ def test_replay_goes_on_past_jobs_that_can_not_be_replayed(stack: Harness) -> No
 
     again = stack.run("replay", ids[0], "--text", "")
     assert (again.returncode, again.stdout) == (1, ""), "an empty text is no word for the old one"
-    assert "was replayed already" in again.stderr
+    assert "was already replayed" in again.stderr
 
     redis.set(name, kept, keepttl=True)
     for options in ("--dry-run",), ("--dry-run", "--code", "refused"):

@@ -70,7 +70,7 @@ def test_without_redis_and_credentials_the_log_has_a_line_for_each(stack: Harnes
     said = stack.logs()
     stack.server.restart()
     wait_until(lambda: "Redis works again" in stack.logs(), timeout=60, what="the end of the outage in the log")
-    wait_until(lambda: "broker can be reached again" in stack.logs(), timeout=60, what="the broker's end of the outage")
+    wait_until(lambda: "broker is reachable again" in stack.logs(), timeout=60, what="the broker's end of the outage")
 
     assert "Traceback" not in stack.logs()
     for name in ("support", "chat"):

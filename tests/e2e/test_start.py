@@ -74,7 +74,7 @@ def test_celery_s_own_command_ends_with_the_sentence_too(tmp_path: Path) -> None
         ("missing.toml", None, "missing.toml can't be read: No such file or directory"),
         (".", None, "can't be read: Is a directory"),
         ("notes.md", "# Notes\n\nHello.\n", "notes.md is not valid TOML"),
-        ("pyproject.toml", "[project]\nname = 'shop'\n", "pyproject.toml is no file of outbound-chat"),
+        ("pyproject.toml", "[project]\nname = 'shop'\n", "pyproject.toml is not a file of outbound-chat"),
     ],
 )
 def test_a_wrong_settings_file_is_a_line_that_names_it(

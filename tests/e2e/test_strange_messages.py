@@ -129,6 +129,6 @@ def test_jobs_are_sent_once_whatever_stands_in_the_queue(stack: Harness) -> None
     check_sent(stack, batches)
     said = stack.logs()
     assert 1 <= said.count("process 1 ended with") <= 1 + len(BREAKING)
-    assert "budget 'other' is not in this worker's settings; give all workers the same file" in said
+    assert "budget 'other' is not in this worker's settings; give all workers the same settings" in said
     assert "not a request for a pump" in said
     assert "\x1b" not in said

@@ -86,7 +86,10 @@ def test_wait_says_of_each_job_and_batch_why_it_waits(idle: Harness) -> None:
     _, of_job, of_batch = done.stderr.split("error: ")
     assert NO_WORKER in of_job
     assert f"2 of its 2 jobs wait. The next of them: {NO_WORKER}" in of_batch
-    assert 'A person holds the sender held: "number is being ported" (outbound-chat release --sender held' in of_batch
+    assert (
+        'A person put the sender held on hold: "number is being ported" (outbound-chat release --sender held'
+        in of_batch
+    )
     told = json.loads(idle.run("wait", *ids, "--timeout", AT_ONCE, "--json").stdout)
     assert [one["id"] for one in told["data"]] == [one["id"] for one in told["errors"]] == ids
     chat.release(sender="held")
@@ -97,7 +100,7 @@ def test_quiet_hours_are_said_to_be_the_reason(idle: Harness) -> None:
     done = idle.run("send", "--sender", "night", "--to", number(1), "--text", "Hello", "--wait", AT_ONCE)
 
     assert done.returncode == 4
-    assert "when the quiet hours of the sender night are over where its number is" in done.stderr
+    assert "when the quiet hours of the sender night end in the recipient's time zone" in done.stderr
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
@@ -200,7 +203,7 @@ def test_an_endpoint_that_is_dead_is_named_with_the_time_since_when(stack: Harne
     wait_until(lambda: len(chat.status(job).history) > 1, what="two calls")
     said = stack.run("wait", job, "--timeout", AT_ONCE).stderr
 
-    assert "calls led to no contact, the first of them" in said
+    assert "calls created no contact, the first of them" in said
     assert endpoint in said
     assert "Check the network, the proxy and the sender's endpoint_url." in said
     chat.cancel(job)
@@ -212,6 +215,6 @@ def test_doctor_on_a_terminal_says_that_it_waits_for_an_answer(stack: Harness) -
     os.kill(stack.server.process.pid, signal.SIGSTOP)
     try:
         with on_terminal(stack, "doctor") as terminal:
-            terminal.until("waiting for an answer of Redis, the broker or AWS")
+            terminal.until("waiting for Redis, the broker or AWS")
     finally:
         os.kill(stack.server.process.pid, signal.SIGCONT)

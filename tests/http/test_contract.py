@@ -145,6 +145,18 @@ def test_every_operation_is_described_and_names_its_errors() -> None:
             assert operation["tags"], where
             assert "500" in operation["responses"], where
             assert "422" not in operation["responses"], where
+            said = [one.get("description") for one in operation["responses"].values()]
+            assert "Successful Response" not in said, where
+            assert all(said), where
+            named = {one["name"]: one.get("description") for one in operation.get("parameters", [])}
+            assert all(named.values()), (where, named)
+
+
+def test_every_schema_and_each_member_has_a_description() -> None:
+    for name, schema in APP.openapi()["components"]["schemas"].items():
+        assert schema.get("description"), name
+        said = {member: one.get("description") for member, one in schema.get("properties", {}).items()}
+        assert all(said.values()), (name, said)
 
 
 def test_the_page_of_the_document_needs_nothing_from_elsewhere(service: Service, http: httpx.Client) -> None:

@@ -108,7 +108,7 @@ def test_an_unknown_option_is_refused_with_the_nearest_known_one(name: str, near
 
 
 def test_an_unknown_option_near_to_nothing_gets_the_list_of_all() -> None:
-    with pytest.raises(InvalidJob, match="known are attributes, callback_url, chat_duration"):
+    with pytest.raises(InvalidJob, match="use one of: attributes, callback_url, chat_duration"):
         ChatRequest.from_short({"zzz": 1})
 
 

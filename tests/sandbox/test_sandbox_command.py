@@ -70,7 +70,7 @@ def test_the_example_it_prints_works_when_pasted(*, pasted: bool) -> None:
     [
         (("--host", "0.0.0.0"), "Invalid value for '--host': "),  # noqa: S104 - refused
         (("--host", "example.com"), "--allow-remote"),
-        (("--fault", "boom"), "Invalid value for '--fault': no fault is called 'boom'"),
+        (("--fault", "boom"), "Invalid value for '--fault': there is no fault 'boom'"),
         (("--rate", "0"), "rate"),
     ],
 )
@@ -96,7 +96,7 @@ def test_a_port_that_is_taken_ends_with_one_sentence_that_names_port_and_option(
         process.communicate(timeout=60)
 
     assert done.returncode == 2
-    sentence = f"error: port {port} of 127.0.0.1 is in use by another program; name another one with --port\n"
+    sentence = f"error: port {port} of 127.0.0.1 is in use by another program; choose another one with --port\n"
     assert done.stderr == sentence
 
 

@@ -101,7 +101,7 @@ def test_a_reset_forgets_everything_and_undoes_changes(
 
 def test_impossible_changes_are_refused_and_change_nothing(sandbox: SandboxClient) -> None:
     """With the sentence the options themselves would give."""
-    with pytest.raises(SandboxError, match="rate is above 0"):
+    with pytest.raises(SandboxError, match="rate must be above 0"):
         sandbox.configure(rate=0)
     with pytest.raises(SandboxError, match="port can't be changed"):
         sandbox.configure(port=1)  # type: ignore[call-arg]  # what the type checker refuses, the server must too
@@ -151,7 +151,7 @@ def test_something_else_that_answers_is_no_sandbox(ask: Callable[[SandboxClient]
 
         thread = threading.Thread(target=serve)
         thread.start()
-        with pytest.raises(SandboxError, match="is no sandbox"):
+        with pytest.raises(SandboxError, match="is not a sandbox"):
             ask(SandboxClient(f"http://127.0.0.1:{server.getsockname()[1]}"))
         thread.join()
 

@@ -246,19 +246,19 @@ def test_a_fault_is_read_from_the_command_line(text: str, fault: Fault) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("boom", "no fault is called 'boom'"),
+        ("boom", "there is no fault 'boom'"),
         ("conflict:much", "the share"),
-        ("conflict:2", "between 0 and 1"),
+        ("conflict:2", "from 0 to 1"),
         ("conflict:times=x", "the times of a fault must be a number, not 'x'"),
         ("late:delay=inf", "the delay of a fault must be a number, not 'inf'"),
         ("conflict:times=0", "at least 1"),
         ("conflict:0.5:colour=red", "'colour=red'"),
         ("conflict:times=1:times=2", "'times=2'"),
         ("conflict:0.5:0.6", "'0.6'"),
-        ("late", "needs one"),
-        ("conflict:delay=1", "belongs to the fault 'late'"),
-        ("late:delay=-1", "not negative"),
-        ("conflict:retry_after_ms=-1", "not negative"),
+        ("late", "needs a delay"),
+        ("conflict:delay=1", "the fault 'late', and no other, needs a delay"),
+        ("late:delay=-1", "must not be negative"),
+        ("conflict:retry_after_ms=-1", "must not be negative"),
     ],
 )
 def test_what_is_wrong_with_a_fault_is_named(text: str, says: str) -> None:

@@ -127,5 +127,5 @@ def test_all_that_is_kept_is_in_the_list_of_keys(ledger: Ledger) -> None:
 
 
 def test_no_budget_can_have_the_place_of_the_keys() -> None:
-    with pytest.raises(ValueError, match="not a usable name"):
+    with pytest.raises(ValueError, match="not a valid name"):
         check_name(ACCESS)

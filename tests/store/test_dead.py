@@ -169,18 +169,18 @@ def test_a_replay_with_other_changes_than_the_first_is_refused(ledger: Ledger) -
 
     assert chat.replay(old, text="Hello again").id == new.id
     assert chat.replay(old).id == new.id
-    with pytest.raises(NotReplayable, match=f"already, as {new.id}, and without these changes"):
+    with pytest.raises(NotReplayable, match=f"already replayed as {new.id}, without these changes"):
         chat.replay(old, text="Hello for the third time")
     unchanged = chat.replay(plain)
     with pytest.raises(NotReplayable, match=unchanged.id):
         chat.replay(plain, text="Hello again")
     for _ in range(2):
         ledger.attempt("sent", contact_id="c-1")
-    with pytest.raises(NotReplayable, match=f"already, as {new.id}; its changes are not known"):
+    with pytest.raises(NotReplayable, match=f"already replayed as {new.id}; its changes are unknown"):
         chat.replay(old, text="Hello again")
     record = ledger.key(f"j:{plain.partition('.')[2]}")
     ledger.redis.set(record, ledger.redis.get(record).partition("\n")[0] + "\n", keepttl=True)
-    with pytest.raises(NotReplayable, match=f"already, as {unchanged.id}; its changes are not known"):
+    with pytest.raises(NotReplayable, match=f"already replayed as {unchanged.id}; its changes are unknown"):
         chat.replay(plain, text="Hello again")
 
 
@@ -201,6 +201,6 @@ def test_a_row_whose_batch_is_forgotten_can_not_be_replayed(ledger: Ledger) -> N
     ledger.redis.delete(ledger.key(f"b:{Lane.parse(name).batch}"))
     chat = OutboundChat(store=ledger.store, key_prefix=PREFIX, senders={"sms": sender()})
 
-    with pytest.raises(NotReplayable, match="no request"):
+    with pytest.raises(NotReplayable, match="no longer has its request"):
         chat.replay(f"{BUDGET}.{row}")
     assert ledger.counts()["accepted"] == 1

@@ -301,7 +301,7 @@ def test_doctor_says_that_nobody_takes_up_the_work(ledger: Ledger) -> None:
     for _ in range(2):
         ledger.forget_request()
         ledger.maintain()
-    assert ["none came" in finding for finding in faults()] == [True]
+    assert ["none started" in finding for finding in faults()] == [True]
 
     ledger.claim(wanted=1, first=True)
     assert faults() == []

@@ -273,7 +273,7 @@ class Row:
 
 
 OVER_AT_NIGHT = (
-    "h: when the quiet hours of the sender sms are over where its number is, or at its send_at if it was given one."
+    "h: when the quiet hours of the sender sms end in the recipient's time zone, or at its send_at, if it has one."
 )
 TABLE = [
     Row(sent, R.FINAL, "Connect accepted it"),
@@ -281,14 +281,19 @@ TABLE = [
     Row(cancelled, R.FINAL, "it was cancelled"),
     Row(sending, R.SENDING, "is calling Connect"),
     Row(cancelled_while_sending, R.CANCELLING, "cancelled meanwhile"),
-    Row(of_a_batch_that_is_being_cancelled, R.CANCELLING, "is being cancelled: it ends without a call", rule="hold"),
-    Row(past_its_time, R.EXPIRING, "its time has passed"),
+    Row(
+        of_a_batch_that_is_being_cancelled,
+        R.CANCELLING,
+        "is being cancelled: within seconds the job ends, without a call",
+        rule="hold",
+    ),
+    Row(past_its_time, R.EXPIRING, "within seconds it ends as expired"),
     Row(scheduled, R.SCHEDULED, "is due in 5 h, at its send_at."),
     Row(scheduled_for_a_minute, R.SCHEDULED, "at its send_at."),
     Row(scheduled_for_a_minute, R.SCHEDULED, OVER_AT_NIGHT, senders={"sms": sender(quiet_hours="21:00-08:00")}),
     Row(scheduled_under_a_hold, R.SCHEDULED, "number is being ported", then=R.HELD_BY_PERSON),
     Row(backing_off, R.BACKOFF, "(service_error: try later); the next attempt is due in 24 h"),
-    Row(handed_back, R.BACKOFF, "gave it back without a call; the next attempt is due in 60 min"),
+    Row(handed_back, R.BACKOFF, "returned it without a call; the next attempt is due in 60 min"),
     Row(handed_back_at_night, R.QUIET_HOURS, "is due in 5 h", senders={"sms": sender(quiet_hours="21:00-08:00")}),
     Row(without_settings, R.NO_SETTINGS, "no worker was started", Unconfigured, scope=ALL),
     Row(without_worker, R.NO_WORKER, "outbound-chat worker", Claimed, scope=ALL),
@@ -307,7 +312,7 @@ TABLE = [
     Row(probing, R.PROBING, "tried at this moment", rule="hold", scope=SMS, held=REFUSED),
     Row(sender_calls, R.SENDER_CALLS, "sender sms", rule="concurrency", scope=SMS),
     Row(batch_calls, R.BATCH_CALLS, "The batch main.", rule="concurrency"),
-    Row(chats_are_open, R.OPEN_CHATS, "all 2 open chats", rule="chats", scope="instance:i-1"),
+    Row(chats_are_open, R.OPEN_CHATS, "limit of 2 open chats", rule="chats", scope="instance:i-1"),
     Row(number_is_slow, R.NUMBER_PACE, "0.01 message parts", rule="number", scope="number:n-1"),
     Row(nobody_takes_up_the_work, R.NO_PUMP, "broker", Claimed, scope=ALL),
     Row(aws_asked_to_wait, R.PROVIDER_PAUSE, "AWS asked all callers", Paced, scope=ALL),
@@ -634,7 +639,7 @@ def test_a_batch_of_which_no_job_waits_says_so(ledger: ClockedLedger) -> None:
     ledger.add(3, lane=name)
     taken = ledger.take()
     found = batch_timeout(ledger, name)
-    assert (found.why, found.explanation) == (None, "Workers are calling Connect for the last 3 of its jobs.")
+    assert (found.why, found.explanation) == (None, "Workers are calling Connect for its last 3 jobs.")
 
     for local_id in taken.ids:
         ledger.finish(local_id, taken.claim, "sent", contact_id=f"c-{local_id}")
@@ -649,7 +654,9 @@ def test_calls_that_failed_alike_are_counted_with_the_time_since_when(ledger: Cl
         ledger.clock.now_ms += 1_000 if delay_ms == 30_000 else 30_000
         ledger.attempt("retry", delay_ms=delay_ms, code="unreachable", message="Could not connect to http://x")
     ledger.maintain()
-    said = "Its last 2 calls led to no contact, the first of them {} s ago (unreachable: Could not connect to http://x)"
+    said = (
+        "Its last 2 calls created no contact, the first of them {} s ago (unreachable: Could not connect to http://x)"
+    )
     fix = " Check the network, the proxy and the sender's endpoint_url."
     assert why(ledger, local_id).explanation == f"{said.format(30)}; the next attempt is due in 10 s.{fix}"
 
@@ -659,7 +666,7 @@ def test_calls_that_failed_alike_are_counted_with_the_time_since_when(ledger: Cl
     assert f". {said.format(40)}.{fix}" in found.explanation
     ledger.take_one()
     assert why(ledger, local_id).explanation == (
-        f"A worker is calling Connect for it, and the answer decides. {said.format(40)}.{fix}"
+        f"A worker is calling Connect for it; the result decides. {said.format(40)}.{fix}"
     )
 
 
@@ -681,7 +688,7 @@ def test_a_hold_of_the_system_says_what_to_do(ledger: Ledger, code: str, fix: st
     ledger.attempt("hold", scope="sender:sms", code=code, message="words", delay_ms=HOUR_MS)
 
     said = why(ledger, local_id).explanation
-    assert said.endswith(f"for all. {fix}outbound-chat release --sender sms tries one job at once.")
+    assert said.endswith(f"for all. {fix}outbound-chat release --sender sms tries one job immediately.")
 
 
 @pytest.mark.parametrize(

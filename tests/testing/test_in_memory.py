@@ -528,13 +528,13 @@ def test_slips_of_a_test_are_refused_with_what_was_meant(chat: InMemoryOutboundC
     """A test that passes with a code that production never gives proves nothing."""
     with pytest.raises(ValueError, match=r"code 'refusd' is not a known name; did you mean .refused."):
         chat.finish(enqueue(chat), "failed", code="refusd")
-    with pytest.raises(ValueError, match=r"code .typo. is not a known name; known are access_denied, "):
+    with pytest.raises(ValueError, match=r"code .typo. is not a known name; use one of: access_denied, "):
         chat.finish_as("failed", code="typo")
     with pytest.raises(ValueError, match=r'code .* did you mean "no_answer"'):
         make_job("uncertain", code="no_anwser")
     with pytest.raises(ValueError, match=r'state .* did you mean "failed"'):
         make_job("faild")
-    with pytest.raises(TypeError, match="give a timedelta"):
+    with pytest.raises(TypeError, match="by must be a timedelta"):
         chat.clock.move(60)  # type: ignore[arg-type]
 
 

@@ -48,12 +48,12 @@ def test_a_broker_that_takes_no_message_ends_nothing(caplog: pytest.LogCaptureFi
     assert publisher.drain(30)
     assert not publisher.works
     assert 1 <= len(caplog.messages) < 10
-    assert caplog.messages[0].startswith("Celery's broker took no message: RuntimeError('no such exchange'); ")
+    assert caplog.messages[0].startswith("Celery's broker did not accept a message: RuntimeError('no such exchange'); ")
     away = False
     publisher.publish("main", "needed2")
     assert publisher.drain(30)
     assert publisher.works
-    assert caplog.messages[-1] == "Celery's broker takes messages again"
+    assert caplog.messages[-1] == "Celery's broker accepts messages again"
 
 
 def test_a_message_for_which_no_thread_can_be_had_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ def test_a_sender_with_a_broken_profile_does_not_stop_the_others(
 @pytest.mark.parametrize(
     ("values", "config", "said"),
     [
-        ({}, "", "no AWS credentials were found; its jobs wait and are tried again; give the worker valid ones"),
+        ({}, "", "no AWS credentials were found; its jobs wait and will be retried; configure valid credentials"),
         ({"role_arn": "arn:aws:iam::123456789012:role/sender"}, "", "no AWS credentials were found; its jobs wait"),
         ({"profile": "nobody"}, "", "(The config profile (nobody) could not be found); its jobs wait"),
         (
@@ -91,7 +91,7 @@ def test_an_error_of_ours_in_making_a_client_keeps_its_traceback(
     runtime.prepare_clients("main")
 
     assert "Traceback" in caplog.text
-    assert "sender support: no client of AWS can be made (KeyError: 'ours')" in caplog.text
+    assert "sender support: can't create an AWS client (KeyError: 'ours')" in caplog.text
 
 
 def test_credentials_that_can_not_be_renewed_are_no_traceback_at_each_call(
@@ -108,7 +108,7 @@ def test_credentials_that_can_not_be_renewed_are_no_traceback_at_each_call(
                 logging.getLogger("botocore.credentials").warning(text, period, exc_info=True)
 
     assert len(caplog.messages) == 1
-    assert caplog.messages[0].startswith("AWS credentials that expire soon can't be renewed: [Errno 2]")
+    assert caplog.messages[0].startswith("AWS credentials are about to expire and can't be renewed: [Errno 2]")
     assert "Traceback" not in caplog.text
 
 
@@ -145,5 +145,5 @@ def test_a_waker_that_works_again_says_so(monkeypatch: pytest.MonkeyPatch, caplo
     assert runtime.notices.open == set()
     assert [record.getMessage().partition(" (")[0] for record in caplog.records] == [
         "unexpected error",
-        "due jobs are looked for again",
+        "checking for due jobs again",
     ]

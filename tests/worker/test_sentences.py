@@ -32,22 +32,22 @@ def _rules() -> Mapping[str, retry.RetryRule]:
         (
             _answer("AccessDeniedException", "not authorized"),
             (
-                "IAM or an SCP forbids the call (AccessDeniedException, not authorized); its jobs wait and are tried "
-                "again; allow connect:StartOutboundChatContact, and sts:AssumeRole where the sender has a role_arn"
+                "IAM or an SCP forbids the call (AccessDeniedException, not authorized); its jobs wait and will be "
+                "retried; allow connect:StartOutboundChatContact, and sts:AssumeRole where the sender has a role_arn"
             ),
         ),
         (
             NoCredentialsError(),
             (
-                "no AWS credentials were found; its jobs wait and are tried again; give the worker valid ones in a way "
-                "that boto3 knows: variables, files, profile or role_arn"
+                "no AWS credentials were found; its jobs wait and will be retried; configure valid credentials for "
+                "boto3 in the worker: variables, files, profile or role_arn"
             ),
         ),
         (
             EndpointConnectionError(endpoint_url="http://h/"),
             (
                 "no connection to AWS could be made, so nothing was sent (Could not connect to the endpoint URL: "
-                '"http://h/"); its jobs wait and are tried again; check the network, the proxy and endpoint_url'
+                '"http://h/"); its jobs wait and will be retried; check the network, the proxy and endpoint_url'
             ),
         ),
     ],
@@ -71,14 +71,17 @@ def test_every_hold_has_a_fix() -> None:
             Outcome.SNOOZE,
             False,
             logging.INFO,
-            "throttled (ThrottlingException), the account's calls a second are used up; it is called again",
+            "throttled (ThrottlingException), the account has used up its calls per second; it will be retried",
         ),
         (
             "ConflictException",
             Outcome.RETRY,
             False,
             logging.INFO,
-            "conflict (ConflictException), another operation works on the contact; it is called again after attempt 3",
+            (
+                "conflict (ConflictException), another operation on the contact is in progress; it will be "
+                "retried after attempt 3"
+            ),
         ),
         (
             "InvalidRequestException",
@@ -93,8 +96,8 @@ def test_every_hold_has_a_fix() -> None:
             True,
             logging.WARNING,
             (
-                "service_error (InternalServiceException), a fault at AWS; the contact may have been started; it ended "
-                "uncertain after attempt 3"
+                "service_error (InternalServiceException), an error at AWS; the contact may have been started; it "
+                "ended uncertain after attempt 3"
             ),
         ),
         (

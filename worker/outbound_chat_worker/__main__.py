@@ -1,7 +1,7 @@
-"""One worker process: `python -m outbound_chat_worker`, with the options of `celery worker`.
+"""Runs one worker process: `python -m outbound_chat_worker`, with the options of `celery worker`.
 
-This is Celery's own worker command with our app, without its other commands and installed plugins (Flower brings a web
-server): no worker uses them, and loading them is a good part of its start.
+This is Celery's own worker command with our app, without its other commands and installed plugins (Flower includes a
+web server): workers don't use them, and loading them would take a good part of the start.
 """
 
 import os

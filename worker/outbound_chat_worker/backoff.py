@@ -1,4 +1,4 @@
-"""How long a job waits for its next call, and a webhook for its next post, when the other side does not say."""
+"""Computes how long a job waits for its next call, and a webhook for its next post."""
 
 import random
 from datetime import timedelta
@@ -7,9 +7,9 @@ from outbound_chat_config import RetrySettings, WebhookSettings
 
 
 def backoff(attempts: int, settings: RetrySettings | WebhookSettings) -> timedelta:
-    """Time to the next attempt after the given number of them: a random part of `min(cap, base * 2**(attempts - 1))`.
+    """Returns the time until the next attempt: a random part of `min(cap, base * 2**(attempts - 1))`.
 
-    With base 1 s and cap 600 s: up to 1, 2, 4, 8, … 600 s. "Full jitter" keeps many workers from coming back at once.
+    With base 1 s and cap 600 s: up to 1, 2, 4, 8, … 600 s. "Full jitter" prevents many workers from retrying at once.
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
     # Neither chance nor the exponent needs more: 2**30 s is past any cap.

@@ -1,7 +1,7 @@
 """The Celery app: `celery -A outbound_chat_worker worker`.
 
-Celery runs the processes, their pools and their shutdown, and carries wake-ups. Each setting below was chosen by
-measuring; `docs/celery.md` has the reasons.
+Celery runs the processes, their pools and their shutdown, and delivers wake-ups. Each setting below was chosen by
+measurement; `docs/celery.md` has the reasons.
 """
 
 import atexit
@@ -31,7 +31,7 @@ TURN_SECONDS = 0.1
 
 
 def _configuration() -> dict[str, Any]:
-    """Celery's configuration from our settings, read when the app is first used and not on import."""
+    """Returns Celery's configuration from our settings, which are read when the app is first used, not on import."""
     settings = _settings()
     sentinel = settings.broker_sentinel
     on_redis = settings.broker.startswith("redis") or sentinel is not None
@@ -70,7 +70,7 @@ def _configuration() -> dict[str, Any]:
 
 
 def _settings() -> Settings:
-    """Loads the settings. If a command of Celery's needs them and can't have them, it ends with the reason."""
+    """Loads the settings. If that fails in a command of Celery, the command ends with the reason."""
     try:
         return load_settings()
     except SettingsError as error:
@@ -80,7 +80,7 @@ def _settings() -> Settings:
 
 
 def slots(settings: Settings) -> int:
-    """Tasks that a process runs side by side: the pumps of each budget, and its courier if webhooks have a secret."""
+    """Returns how many tasks a process runs at once: the pumps of each budget, and its courier if there is a secret."""
     return (settings.worker.pumps + bool(settings.webhooks.secrets)) * len(settings.budgets)
 
 
@@ -129,9 +129,9 @@ def _work(budget: str, nonce: str, task: str = PUMP_TASK) -> None:
 publisher = PumpPublisher(_send, _work)
 """Requests pumps for this process."""
 courier_publisher = PumpPublisher(partial(_send, task=WEBHOOKS_TASK), partial(_work, task=WEBHOOKS_TASK))
-"""Requests couriers, in a thread of its own, so that no pump waits for one."""
+"""Requests couriers, in a separate thread, so that no pump waits for one."""
 threads_pool = threading.Event()
-"""Set if tasks run in threads of one process: then a courier takes no pump's place and sees `stopping`."""
+"""Set if tasks run in threads of one process: then a courier takes no slot of a pump, and sees `stopping`."""
 # A pump that ends with the process requests its successor last of all.
 atexit.register(publisher.drain)
 
@@ -139,24 +139,24 @@ atexit.register(publisher.drain)
 class WakerStep(bootsteps.StartStopStep):
     """Runs the waker in the worker's main process.
 
-    A step of the *worker* blueprint, since steps of the consumer restart at each reconnect to the broker.
+    It is a step of the *worker* blueprint, since steps of the consumer restart at each reconnect to the broker.
     """
 
     requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
 
     def __init__(self, parent: Any, **options: Any) -> None:
-        """Refuses options that would make a worker send nothing, end, or kill pumps in the middle of their calls."""
+        """Refuses options with which a worker would send nothing, end, or kill pumps during their calls."""
         for name, limit in (("--time-limit", parent.time_limit), ("--soft-time-limit", parent.soft_time_limit)):
             if limit:
-                raise click.UsageError(f"{name} would end calls in progress; leave it out: calls have time-outs")
+                raise click.UsageError(f"{name} would interrupt calls in progress; leave it out: calls have timeouts")
         if QUEUE not in parent.app.amqp.queues.consume_from:
-            raise click.UsageError(f"this worker consumes nothing from the queue {QUEUE}; leave out -Q and -X")
+            raise click.UsageError(f"this worker does not consume the queue {QUEUE}; leave out -Q and -X")
         if parent.autoscale and not hasattr(parent.pool_cls, "grow"):
-            raise click.UsageError("--autoscale needs a pool that can grow; leave it out, or add --pool processes")
+            raise click.UsageError("--autoscale needs a pool that can grow; leave it out or add --pool processes")
         super().__init__(parent, **options)
 
     def start(self, parent: Any) -> None:
-        """Starts the waker after the pool, so that no fork copies its threads. The base class stops it."""
+        """Starts the waker after the pool, so that forks don't copy its threads. The base class stops it."""
         self.obj = Waker(
             get_runtime(),
             publisher,
@@ -172,13 +172,13 @@ class WakerStep(bootsteps.StartStopStep):
 
 
 class BrokerStep(bootsteps.StartStopStep):
-    """Logs that the broker can be reached again: a step of the *consumer* starts at each connection."""
+    """Logs that the broker is reachable again: a step of the *consumer* starts at each connection."""
 
     requires = ("celery.worker.consumer.connection:Connection",)
 
     def start(self, parent: Any) -> None:  # noqa: ARG002  # given by Celery
         """Ends the warning that `_note_broker` began."""
-        _notices.over("broker", "Celery's broker can be reached again")
+        _notices.over("broker", "Celery's broker is reachable again")
 
 
 app.steps["worker"].add(WakerStep)
@@ -188,13 +188,13 @@ celeryd_init.connect(celery_logs.begin, weak=False)
 
 @celeryd_init.connect(weak=False)
 def _allow_root(**_: object) -> None:
-    """Leaves out what Celery says to root: it is about messages that are pickles, which no worker of ours reads."""
+    """Omits Celery's warning to root: it is about pickled messages, which our workers don't accept."""
     warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
 @after_setup_logger.connect(weak=False)
 def _leave_out_messages(loglevel: int, **_: object) -> None:
-    """Leaves out Celery's two lines for each message: a pump itself logs what it did."""
+    """Omits Celery's two lines for each message: a pump logs what it did."""
     if loglevel > logging.DEBUG:
         for name in ("celery.worker.strategy", "celery.app.trace"):
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -202,26 +202,26 @@ def _leave_out_messages(loglevel: int, **_: object) -> None:
 
 
 def _note_broker(record: logging.LogRecord) -> bool:
-    """Replaces the lines that Celery logs at each of its tries to reach the broker, which never end."""
+    """Replaces the lines that Celery logs at each of its endless attempts to reach the broker."""
     if not (isinstance(record.args, tuple) and str(record.msg).startswith("consumer: Cannot connect to")):
         return True
     where, error, *_ = record.args
-    fix = "check broker_url, or redis_url without one; it is tried again"
+    fix = "check broker_url, or redis_url if it is not set; retrying"
     _notices.note("broker", f"Celery's broker can't be reached at {where}: {str(error).rstrip('.')}; {fix}")
     return False
 
 
 @worker_shutting_down.connect(weak=False)
 def _stop_pumps(**_: object) -> None:
-    """Makes the pumps of this process end with their calls in flight; those of a prefork child end with their slice."""
+    """Makes the pumps of this process end with their calls in flight. Those of a prefork child end with their slice."""
     stopping.set()
 
 
 @worker_process_init.connect(weak=False)
 def _prepare_child(**_: object) -> None:
-    """Makes the clients of a prefork child before its first pump, which would else wait for them.
+    """Creates the clients of a prefork child before its first pump, which would otherwise wait for them.
 
-    In a thread, since Celery kills a child that takes more than 4 s to start.
+    It does so in a thread, since Celery kills a child that takes more than 4 s to start.
     """
     threading.Thread(target=_prepare_clients, name="preparing", daemon=True).start()
 

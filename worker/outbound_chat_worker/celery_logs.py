@@ -1,6 +1,6 @@
-"""Celery's logs as one JSON object a line, from the first to the last: `log_format` in the settings.
+"""Writes all logs of Celery as one JSON object per line: `log_format` in the settings.
 
-Celery makes its handlers as ever, with their levels and files; only what they write is another.
+Celery creates its handlers as usual, with their levels and files; only the format is different.
 """
 
 import logging
@@ -14,7 +14,7 @@ from outbound_chat_config import load_settings
 
 
 def begin(**_: object) -> None:
-    """Prepares a worker that begins, if the settings want JSON."""
+    """Prepares a worker at its start, if the settings request JSON."""
     if load_settings().log_format != JSON:
         return
     from celery.apps import worker  # noqa: PLC0415  # Celery's other commands don't need it

@@ -1,7 +1,7 @@
 """Calls `StartOutboundChatContact` through boto3: one attempt, no retries of its own.
 
-Not for policy: `retry` judges errors. The one idea: clients are made once a process and after any fork, since a client
-that two processes share after a fork mixes up their answers.
+Policy is elsewhere: `retry` judges errors. The main idea: clients are created once per process, after any fork, since a
+client that two processes share after a fork mixes up their answers.
 """
 
 import math
@@ -41,17 +41,17 @@ UNANSWERED = (
     *(BotoCoreError, ClientError, ResponseParserError),
     *(OSError, ValueError, AttributeError, TypeError, ArithmeticError),
 )
-"""What a question to AWS can raise, also through programs and files that a profile names, and other servers."""
+"""What a query to AWS can raise, including errors of other servers, and of programs and files that a profile names."""
 
 
 def identity_of(sender: Sender) -> tuple[str | None, ...]:
-    """Who calls, and where: senders with the same identity share a client."""
+    """Returns who calls, and where: senders with the same identity share a client."""
     secret = sender.external_id.get_secret_value() if sender.external_id else None
     return sender.region, sender.profile, sender.role_arn, secret, sender.endpoint_url
 
 
 class NoContactId(HTTPClientError):
-    """The answer was a success without a ContactId, so nothing is known of the contact."""
+    """The answer was a success without a ContactId, so nothing is known about the contact."""
 
     fmt = "The answer had no ContactId"
 
@@ -63,26 +63,26 @@ class NotOfAws(BotoCoreError):
 
 
 class TooLate(Exception):
-    """The call was not sent, since its place in the budget's pace had passed."""
+    """The call was not sent, since its slot in the pace of the budget had passed."""
 
 
 class ThreadsCall(threading.local):
-    """The state of the call that a thread makes."""
+    """The state of the call of a thread."""
 
     leaves_by: float = math.inf
     left: bool = False
-    """Whether it left. Before that nothing was sent; from then on only AWS knows its outcome."""
+    """Whether it was sent. From then on, only AWS knows its outcome."""
     client: Any = None
 
 
 _MISSING_SECONDS = 5.0
-"""How long an identity without credentials is not looked up again."""
+"""How long to wait before looking for credentials of the same identity again."""
 _YOUNG_SECONDS = 1.0
-"""A younger client is kept whatever its credentials: many jobs may fail at once, and making a client is slow."""
+"""A younger client is always kept: many jobs may fail at once, and creating a client is slow."""
 
 
 class Connect:
-    """Amazon Connect as senders reach it. Safe to share between threads; not between processes."""
+    """The clients of Amazon Connect. Safe to share between threads, but not between processes."""
 
     def __init__(self, settings: WorkerSettings, *, budgets: int = 1) -> None:
         """`budgets`: the number of budgets that may share a client."""
@@ -100,17 +100,17 @@ class Connect:
             parameter_validation=False,
         )
         self._clients: dict[tuple[str | None, ...], tuple[Any, float]] = {}
-        """The client of each identity, and `time.monotonic()` when it was made."""
+        """The client of each identity, and `time.monotonic()` at its creation."""
         self._missing_until: dict[tuple[str | None, ...], float] = {}
         # boto3 sessions are not thread-safe; the clients that they make are.
         self._lock = threading.Lock()
         self.call = ThreadsCall()
 
     def prepare(self, sender: Sender) -> None:
-        """Makes the sender's client, so that its first call does not pay for it.
+        """Creates the sender's client, so that its first call need not wait for it.
 
         Raises:
-            botocore.exceptions.BotoCoreError: no client can be made; `start_chat` will raise the same.
+            botocore.exceptions.BotoCoreError: the client can't be created. `start_chat` will raise the same.
         """
         self._client(sender)
 
@@ -130,7 +130,7 @@ class Connect:
         return contact_id
 
     def forget_credentials(self, sender: Sender) -> None:
-        """Makes the sender's next call look for credentials again, after they made a call of this thread fail.
+        """Makes the sender's next call look for credentials again, after a call of this thread failed because of them.
 
         A client keeps the credentials that it found when it was made.
         """
@@ -141,16 +141,16 @@ class Connect:
                 self._clients.pop(identity_of(sender), None)
 
     def identity(self, sender: Sender) -> str:
-        """The ARN of the sender's credentials; asks STS. Raises one of `UNANSWERED`."""
+        """Returns the ARN of the sender's credentials from STS. Raises one of `UNANSWERED`."""
         with self._lock:
             made = _session(sender).client("sts", config=self._config)
         with closing(made) as client:
             return str(client.get_caller_identity()["Arn"])
 
     def allowed_rate(self, sender: Sender) -> float | None:
-        """Calls a second that AWS allows the sender's account in its Region; None: no value is applied there.
+        """Returns the calls per second that AWS allows the sender's account in its Region; None if not set there.
 
-        Asks Service Quotas at the sender's `endpoint_url`, else where boto3 finds it, such as
+        It asks Service Quotas at the sender's `endpoint_url`, or else where boto3 finds it, such as
         `AWS_ENDPOINT_URL_SERVICE_QUOTAS`. Raises one of `UNANSWERED`.
         """
         with self._lock:
@@ -211,14 +211,14 @@ def _session(sender: Sender) -> boto3.Session:
 
 
 def _watch(session: boto3.Session, credentials: Any) -> None:
-    """Has credentials that are renewed, at any call, fail as `_asked` does."""
+    """Makes the renewal of credentials, at any call, raise the same errors as `_asked`."""
     credentials.get_frozen_credentials = partial(_asked, session, credentials.get_frozen_credentials)
 
 
 def _asked(session: boto3.Session, ask: Callable[[], Any]) -> Any:
-    """Asks for credentials: the programs and files that a profile names fail in any way, which is no fault of a job.
+    """Gets credentials. Programs and files that a profile names can fail in any way, which is not a fault of the job.
 
-    What botocore and AWS say of them stays as it is, but for a role that is no valid parameter.
+    Errors of botocore and AWS are kept, except for a role that is not a valid parameter.
     """
     try:
         return ask()

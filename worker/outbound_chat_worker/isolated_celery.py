@@ -1,4 +1,4 @@
-"""An isolated Celery app: it uses the settings that it is given, and ignores the variables of other programs.
+"""An isolated Celery app: it uses only the given settings, and ignores the variables of other programs.
 
 Celery reads the environment before an app's own settings (`CELERY_BROKER_URL`, `CELERY_CONFIG_MODULE`,
 `DJANGO_SETTINGS_MODULE` …). If another Celery program runs in the same environment, these variables are for that one.
@@ -15,12 +15,12 @@ from kombu.utils.imports import symbol_by_name
 
 class _Loader(AppLoader):
     def read_configuration(self, *_: str) -> dict[str, Any]:
-        """Reads nothing: a variable would lead to a file of another program."""
+        """Reads nothing: a variable could lead to a file of another program."""
         return {}
 
 
 class ApartApp(Celery):
-    """Uses `conf["broker_url"]`, since the properties of `conf`, such as `conf.broker_url`, prefer the environment."""
+    """Uses `conf["broker_url"]`, since properties of `conf`, such as `conf.broker_url`, prefer the environment."""
 
     backend_cls = "disabled://"
 
@@ -36,13 +36,13 @@ class ApartApp(Celery):
         return symbol_by_name, ("outbound_chat_worker.celery:app",)
 
     def connection(self, hostname: str | None = None, *rest: Any, **options: Any) -> Connection:
-        """As `Celery.connection`."""
+        """Same as `Celery.connection`."""
         return super().connection(hostname or self.conf["broker_url"], *rest, **options)
 
     def connection_for_read(self, url: str | None = None, **options: Any) -> Connection:
-        """As `Celery.connection_for_read`."""
+        """Same as `Celery.connection_for_read`."""
         return super().connection_for_read(url or self.conf["broker_url"], **options)
 
     def connection_for_write(self, url: str | None = None, **options: Any) -> Connection:
-        """As `Celery.connection_for_write`."""
+        """Same as `Celery.connection_for_write`."""
         return super().connection_for_write(url or self.conf["broker_url"], **options)

@@ -1,6 +1,6 @@
-"""Keeps phone numbers and texts out of what is logged and recorded about a call.
+"""Keeps phone numbers and texts out of logs and records of calls.
 
-Not for our own sentences, which hold none, but for those of libraries and servers, which may repeat what they got.
+Our own messages contain none, but those of libraries and servers may repeat their input.
 """
 
 import logging
@@ -27,9 +27,9 @@ _NUMBER = re.compile(r"\+\s?\d[\d\s().-]{5,}\d|\d{9,}")
 
 
 def silence_debug_logs() -> None:
-    """Keeps the libraries that make calls from logging requests when everything else logs at DEBUG.
+    """Prevents the libraries that make calls from logging requests when everything else logs at DEBUG.
 
-    A logger with a level of its own keeps it: somebody set it on purpose.
+    A logger with its own level keeps it, since somebody set it deliberately.
     """
     for name in _TELL_ALL:
         logger = logging.getLogger(name)
@@ -39,14 +39,14 @@ def silence_debug_logs() -> None:
 
 
 def _note_failed_refresh(record: logging.LogRecord) -> bool:
-    """Replaces the traceback that botocore logs at each call while credentials can't be renewed, by one line.
+    """Replaces the traceback that botocore logs at each call while credentials can't be renewed with a line.
 
     Once they have expired, the call fails with the same error, which is logged with its sender.
     """
     if not record.exc_info:
         return True
     if "mandatory" not in record.getMessage():
-        _notices.note("refresh", f"AWS credentials that expire soon can't be renewed: {record.exc_info[1]}")
+        _notices.note("refresh", f"AWS credentials are about to expire and can't be renewed: {record.exc_info[1]}")
     return False
 
 
@@ -78,7 +78,7 @@ def redact(text: str, personal: Sequence[str] = ()) -> str:
 
 
 def origin_of(error: BaseException) -> str:
-    """Returns where an error came from: the kinds and lines of code of it and its causes, without their messages."""
+    """Returns the origin of an error: kinds and lines of code of the error and its causes, without messages."""
     parts: list[str] = []
     current: BaseException | None = error
     while current is not None:

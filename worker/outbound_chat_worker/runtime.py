@@ -1,4 +1,4 @@
-"""What a worker process works with: settings, store, and Connect. Made once a process, after any fork."""
+"""The parts of a worker process: settings, store, and Connect. They are created once per process, after any fork."""
 
 import hashlib
 import logging
@@ -26,7 +26,7 @@ from outbound_chat_worker.pump.retry import judge
 logger = logging.getLogger(__name__)
 
 stopping = threading.Event()
-"""Set when this process is to stop: pumps claim no more jobs and end with their calls in flight."""
+"""Set when this process should stop: pumps claim no more jobs and end after their calls in flight."""
 
 
 class Runtime:
@@ -39,7 +39,7 @@ class Runtime:
         self.connect = Connect(settings.worker, budgets=len(settings.budgets))
         self.clock = ClockSkew()
         self.durations: defaultdict[str, Durations] = defaultdict(Durations)
-        """What the process has measured, by budget."""
+        """Measurements of the process, by budget."""
         self.notices = Notices(logger)
         self._warned_newer: set[str] = set()
         self.shared_request = lru_cache(maxsize=256)(self._read_shared_request)
@@ -49,11 +49,11 @@ class Runtime:
         shared = self.store.run(scripts.read_shared(self.store.keys(budget), batch))
         if shared is None:
             # Without the shared part, customers would get only a part of their message, or none.
-            raise UnreadableRequest("what the rows of its batch share is gone, or another program wrote over it")
+            raise UnreadableRequest("what the rows of its batch share is missing, or another program overwrote it")
         return codec.decode(self.cipher, shared)
 
     def prepare_clients(self, budget: str) -> None:
-        """Makes the clients of the budget's senders, so that no claimed job waits for one."""
+        """Creates the clients of the budget's senders, so that claimed jobs need not wait for them."""
         for name, sender in self.settings.senders.items():
             if sender.budget == budget:
                 try:
@@ -65,12 +65,12 @@ class Runtime:
                     self.notices.note(f"sender {name}", f"sender {name}: {sentence}", error=error if is_ours else None)
 
     def store_failed(self, budget: str, error: StoreError) -> None:
-        """Logs that Redis did not do what was asked for the budget. Whoever asked tries again."""
+        """Logs that Redis failed to do something for the budget. The caller tries again."""
         everywhere = isinstance(error, StoreUnavailable) and not self.store.clustered
-        self.notices.note("redis" if everywhere else f"redis {budget}", f"{error}; jobs wait until it works")
+        self.notices.note("redis" if everywhere else f"redis {budget}", f"{error}; jobs wait until Redis works")
 
     def store_works(self, *budgets: str) -> None:
-        """Logs that Redis works again, if it did not. Call it only if `notices.open`."""
+        """Logs that Redis works again, if there was a problem. Call it only if `notices.open`."""
         for subject in ("redis", *(f"redis {budget}" for budget in budgets)):
             self.notices.over(subject, "Redis works again")
 
@@ -80,7 +80,7 @@ class Runtime:
         return hashlib.sha256(repr(what).encode()).hexdigest()[:12]
 
     def configure(self, budget: str) -> str:
-        """Writes the budget's settings to the store; returns the version that was there before, empty for none."""
+        """Writes the budget's settings to the store; returns the previous version, empty if there was none."""
         settings = self._budget_settings(budget)
         call = scripts.configure(self.keys(budget), version=self.settings_version(budget), **settings)
         before = self.store.run(call)
@@ -88,7 +88,7 @@ class Runtime:
             self.store.run(scripts.note_budgets(self.keys(ACCESS), [budget]))
         except StoreError as error:
             # On a cluster another node has that key, and a budget works without it.
-            logger.warning("budget %s: can't be added to the budgets that doctor knows: %s", budget, error)
+            logger.warning("budget %s: could not record that it is in use: %s", budget, error)
         return before
 
     def _budget_settings(self, budget: str) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class Runtime:
 
 
 def _limits(sender: Sender, senders: Mapping[str, Sender]) -> dict[str, Any]:
-    """What the scripts need to know of a sender, without limits that are not set."""
+    """Returns what the scripts need to know of a sender, without limits that are not set."""
     limits = {
         "number_rate": sender.number_rate,
         "concurrency": sender.concurrency,
@@ -142,7 +142,7 @@ _lock = threading.Lock()
 
 
 def get_runtime() -> Runtime:
-    """The runtime of this process; the first call loads the settings.
+    """Returns the runtime of this process. The first call loads the settings.
 
     Raises:
         SettingsError: the settings can't be used.

@@ -1,7 +1,7 @@
-"""Signs calls to Connect as botocore's `SigV4Auth` does, at a third of its cost: it builds header objects twice a call.
+"""Signs calls to Connect like botocore's `SigV4Auth`, which costs three times as much: it builds header objects twice.
 
-Not for choosing credentials, which botocore refreshes and hands over for each call. The one idea: a key for signing
-serves a whole day, and all URLs of a client are the same, so both are worked out once.
+It does not choose credentials: botocore refreshes them and passes them for each call. The main idea: a signing key is
+valid for a day, and all URLs of a client are the same, so both are computed only once.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -26,7 +26,7 @@ class QuickSigV4Auth(SigV4Auth):
     """Signs the requests of one operation, whose URL has no query and whose body is bytes."""
 
     def __init__(self, credentials: Any, service_name: str, region_name: str) -> None:
-        """As botocore makes one for each call."""
+        """Takes the same arguments as `SigV4Auth`, since botocore creates one for each call."""
         super().__init__(credentials, service_name, region_name)
         self._region, self._service = region_name, service_name
 
@@ -34,7 +34,7 @@ class QuickSigV4Auth(SigV4Auth):
         """Adds the headers of the signature to an `AWSRequest`.
 
         Raises:
-            botocore.exceptions.NoCredentialsError: there are none to sign with.
+            botocore.exceptions.NoCredentialsError: there are no credentials.
         """
         if self.credentials is None:
             raise NoCredentialsError
@@ -61,7 +61,7 @@ AUTH_TYPE_MAPS[_NAME] = QuickSigV4Auth
 
 
 def choose_signer(signature_version: object, **_: object) -> Any:
-    """The quick signer in place of Signature Version 4, of no other way. A handler of `choose-signer`."""
+    """Replaces Signature Version 4, but no other method, with the quick signer. A handler of `choose-signer`."""
     return _NAME if signature_version == "v4" else None
 
 

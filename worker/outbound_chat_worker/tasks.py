@@ -18,19 +18,19 @@ _posting: set[str] = set()
 
 
 def _budget(task: str, budget: object, *, unknown: bool) -> str | None:
-    """Returns the budget that a message names; None, and logs it, if another program or version wrote the message."""
+    """Returns the budget that a message names; logs it and returns None if another program wrote the message."""
     if unknown or not isinstance(budget, str):
-        logger.error("a message in the queue is not a request for %s; look for another program that writes there", task)
+        logger.error("a message in the queue is not a request for %s; check which other program writes to it", task)
         return None
     if budget not in get_runtime().settings.budgets:
-        logger.error("budget %.40r is not in this worker's settings; give all workers the same file", budget)
+        logger.error("budget %.40r is not in this worker's settings; give all workers the same settings", budget)
         return None
     return budget
 
 
 @app.task(name=PUMP_TASK, ignore_result=True)
 def pump(budget: object = "", nonce: object = "", *unknown: object, **unknown_too: object) -> None:
-    """Works for a budget for a few seconds. `nonce`: of the request that this message carries, if there was one."""
+    """Works for a budget for a few seconds. `nonce`: that of the request in this message, if there was one."""
     known = _budget("a pump", budget, unknown=bool(unknown or unknown_too) or not isinstance(nonce, str))
     if known is None:
         return
@@ -58,7 +58,7 @@ def webhooks(budget: object = "", *_: object, **unknown: object) -> None:
         return
     runtime = get_runtime()
     if not runtime.settings.webhooks.secrets:
-        logger.error("webhooks wait, and this worker has no webhooks.secrets; give all workers the same file")
+        logger.error("webhooks wait, but this worker has no webhooks.secrets; give all workers the same settings")
         return
     # Most workers post none, and hold neither a courier nor the client that it reads batches with.
     from outbound_chat_worker.webhooks.courier import Courier  # noqa: PLC0415

@@ -1,1 +1,1 @@
-"""What an address of Redis may say: servers, sentinels and clusters, their options and TLS."""
+"""The URLs of Redis: servers, sentinels and clusters, with their options and TLS."""

@@ -1,4 +1,4 @@
-"""Checks the URLs of servers: whether they can be parsed, and whether their options are known."""
+"""Checks whether the URLs of servers can be parsed and their options are known."""
 
 from urllib.parse import urlsplit
 
@@ -14,10 +14,10 @@ _OF_REDIS = ("redis://", "rediss://", "redis+", "rediss+", "unix://")
 def check_address(url: SecretStr | None) -> SecretStr | None:
     """Returns the URL if every library can read its host, port and options.
 
-    Later, at the first connection, the error would repeat a part of the password.
+    An error at the first connection would come later, and would contain a part of the password.
 
     Raises:
-        ValueError: the host, port or an option is invalid, or sentinels have no service.
+        ValueError: the host, port or an option is invalid, or the service of sentinels is missing.
     """
     text = url.get_secret_value() if url else ""
     if is_sentinel(text):
@@ -27,7 +27,7 @@ def check_address(url: SecretStr | None) -> SecretStr | None:
         check_options(text)
         parse_cluster_url(text)
     elif text.startswith("sentinel://"):
-        raise ValueError("must name the service too: redis+sentinel://host:26379,host:26379/service")
+        raise ValueError("must also name the service: redis+sentinel://host:26379,host:26379/service")
     elif not _readable(text):
         raise ValueError(
             "can't be read as a URL: the port must be a number; in a password, percent-encode what is not a letter or "

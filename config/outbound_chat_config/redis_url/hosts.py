@@ -1,4 +1,4 @@
-"""Parses URLs with several servers, which the standard library does not accept."""
+"""Parses URLs with several servers, which the standard library does not support."""
 
 import re
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class HostList:
 
 
 def parse_hosts(url: str, default_port: int) -> HostList | None:
-    """The parts of `scheme://[user:password@]host[:port],host[:port]…/path?query`; None: it can't be read."""
+    """Returns the parts of `scheme://[user:password@]host[:port],host[:port]…/path?query`; None if it is invalid."""
     found = _URL.match(url)
     if not found:
         return None
@@ -42,5 +42,5 @@ def _host(text: str, default_port: int) -> tuple[str, int] | None:
 
 
 def bracketed(host: str) -> str:
-    """The host as a URL writes it."""
+    """Returns the host as it is written in a URL."""
     return f"[{host}]" if ":" in host else host

@@ -1,4 +1,4 @@
-"""Checks the options of a Redis URL, which libraries would refuse at the first command, or ignore."""
+"""Checks the options of a Redis URL, which libraries would only refuse at the first command, or ignore."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from outbound_chat_config.redis_url.tls import TLS_OPTIONS, check_tls
 _LOGIN = ("username", "password")
 _SENTINEL_LOGIN = ("sentinel_username", "sentinel_password")
 _SOCKET = ("virtual_host",)
-"""The database, as Celery's transport names it after the path of a socket."""
+"""The option for the database, with which Celery's transport names it after the path of a socket."""
 _TIMES = frozenset({"timeout", "socket_timeout", "socket_connect_timeout", "retry_on_timeout", "health_check_interval"})
 _SHOWN = re.compile(r"[a-z_]{1,40}")
 
@@ -18,7 +18,7 @@ def check_options(url: str) -> None:
     """Checks that the options of the URL can be used.
 
     Raises:
-        ValueError: one can't; the text is the rest of a sentence without secrets.
+        ValueError: one of them can't. The message continues a sentence, without secrets.
     """
     scheme = url.partition(":")[0]
     # Servers are not checked here, and the standard library does not accept several of them.
@@ -47,7 +47,7 @@ def _check_names(scheme: str, query: str, names: list[str]) -> None:
         if name in TLS_OPTIONS:
             fix = "remove it" if scheme == "unix" else f"begin it with {scheme.replace('redis', 'rediss')}://"
             raise ValueError(f"has the option {name}, but no TLS; {fix}")
-        fix = "time-outs are set by redis_timeout" if name in _TIMES else f"use one of {', '.join(_known(scheme))}"
+        fix = "set redis_timeout instead" if name in _TIMES else f"use one of {', '.join(_known(scheme))}"
         raise ValueError(f"has the option {name}, which is unknown; {fix}")
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise ValueError(f"has the option {twice} twice; remove one of them")

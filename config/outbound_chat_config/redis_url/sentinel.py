@@ -1,6 +1,6 @@
 """Reads URLs of Sentinel: `redis+sentinel://[user:password@]host[:port],host[:port]…/service[/db][?option=…]`.
 
-Sentinels are asked which server is the primary of a service; user, password and database are those of that server.
+Sentinels know which server is the primary of a service. User, password and database are those of the primary.
 """
 
 from collections.abc import Mapping
@@ -18,28 +18,28 @@ _NO_HOSTS = f"must list the sentinels as host or host:port, separated by commas:
 
 @dataclass(frozen=True, slots=True)
 class SentinelAddress:
-    """Where to ask for the primary, and how to log in to both."""
+    """The sentinels to ask for the primary, and the credentials of both."""
 
     hosts: tuple[tuple[str, int], ...]
     service: str
     db: int
     login: Mapping[str, str] = field(repr=False)
-    """`username` and `password` at the primary, if given."""
+    """`username` and `password` for the primary, if given."""
     sentinel_login: Mapping[str, str] = field(repr=False)
-    """The same at the sentinels."""
+    """`username` and `password` for the sentinels, if given."""
     tls: Mapping[str, str] | None
-    """Options of redis-py, for sentinels and primary alike; None: no TLS."""
+    """Options of redis-py for both the sentinels and the primary; None: no TLS."""
 
     @property
     def broker(self) -> str:
-        """The sentinels as kombu's transport writes them, each as a whole URL."""
+        """Returns the sentinels in the form of kombu's transport, each as a whole URL."""
         user, password = (quote(self.login.get(part, ""), safe="") for part in ("username", "password"))
         login = f"{user}:{password}@" if self.login else ""
         return ";".join(f"sentinel://{login}{bracketed(host)}:{port}/{self.db}" for host, port in self.hosts)
 
 
 def is_sentinel(url: str) -> bool:
-    """Whether the URL names sentinels."""
+    """Returns whether the URL is that of sentinels."""
     return url.startswith(SCHEMES)
 
 
@@ -47,7 +47,7 @@ def parse_sentinel_url(url: str) -> SentinelAddress:
     """Returns the parts of the URL.
 
     Raises:
-        ValueError: it can't be read; the text is the rest of a sentence, without any part of the URL.
+        ValueError: it can't be read. The message continues a sentence, without any part of the URL.
     """
     parts = parse_hosts(url, DEFAULT_PORT)
     if not parts:

@@ -1,4 +1,4 @@
-"""Checks the TLS options of a Redis URL: words, files, and whether they fit together."""
+"""Checks the TLS options of a Redis URL: values, files, and combinations."""
 
 import ssl
 from collections.abc import Mapping
@@ -17,20 +17,20 @@ def check_tls(options: Mapping[str, str]) -> None:
     """Checks that a connection can be secured with these options.
 
     Raises:
-        ValueError: it can't; the text is the rest of a sentence.
+        ValueError: it can't. The message continues a sentence.
     """
     if options.get("ssl_cert_reqs", "none") not in _REQUIREMENTS:
         raise ValueError(f"has the option ssl_cert_reqs, which must be one of {', '.join(_REQUIREMENTS)}")
     if options.get("ssl_check_hostname", "true").lower() not in _YES:
         raise ValueError(
-            "has the option ssl_check_hostname, which must be true: else any certificate of this authority could pass "
+            "has the option ssl_check_hostname, which must be true, or any certificate of this authority could pass "
             "for the server; name the host as its certificate does"
         )
     for name in _FILES:
         if name in options:
             _check_readable(name, Path(options[name]))
     if "ssl_ca_path" in options and not Path(options["ssl_ca_path"]).is_dir():
-        raise ValueError("names in ssl_ca_path something that is not a folder; correct the path")
+        raise ValueError("has the option ssl_ca_path, which is not a folder; correct the path")
     _check_authorities(options)
     _check_own(options)
 
@@ -48,7 +48,7 @@ def _check_authorities(options: Mapping[str, str]) -> None:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(options["ssl_ca_certs"])
         except ssl.SSLError as error:
-            raise ValueError("names a file in ssl_ca_certs that holds no certificate in PEM form") from error
+            raise ValueError("names a file in ssl_ca_certs that has no certificate in PEM form") from error
 
 
 def _check_own(options: Mapping[str, str]) -> None:

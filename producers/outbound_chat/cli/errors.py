@@ -57,7 +57,7 @@ class MissingExtra(OutboundChatError, code="missing_extra"):
 
 def unknown_id(id_: str) -> UnknownId:
     """Returns the error for an id that neither a job nor a batch has."""
-    kept = "results are kept for a while only (results.keep)"
+    kept = "results are only kept for a while (results.keep)"
     hint = "`outbound-chat jobs` lists the latest single messages"
     return UnknownId(id_, f"no job or batch has the id {id_!r}; {kept}; {hint}")
 

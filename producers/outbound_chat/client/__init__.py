@@ -1,6 +1,6 @@
 """The clients: `OutboundChat` for threads, `AsyncOutboundChat` for asyncio.
 
-`steps` describes each verb once, as a generator of script calls; the two clients are thin runners of it.
+`steps` implements each method once, as a generator of script calls. Both clients only run these generators.
 """
 
 from outbound_chat.client.aio import AsyncOutboundChat

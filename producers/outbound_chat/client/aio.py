@@ -1,7 +1,7 @@
-"""The client for asyncio: FastAPI, aiohttp and the like. Each method promises what its twin of `OutboundChat` does.
+"""The client for asyncio: FastAPI, aiohttp and others. Each method does the same as that of `OutboundChat`.
 
 This class has every method of the client, in the order of the docs, so the file is long. `rows` and `numbers` may be
-asynchronous iterables too. Methods without a docstring get that of their twin.
+asynchronous iterables too. Methods without a docstring get that of `OutboundChat`.
 """
 
 import asyncio
@@ -88,17 +88,17 @@ async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
 
 
 class AsyncOutboundChat(Closable):
-    """Enqueues jobs and reports what became of them, without blocking the event loop.
+    """Enqueues messages and reports what happened to them, without blocking the event loop.
 
-    It connects at its first call in an event loop, in each loop anew, and a loop closes its connections when it ends as
-    `asyncio.run` ends it. Create it in the start-up code of the server (FastAPI's lifespan), and close it there.
+    It connects at its first call in each event loop. The connections are closed when the loop ends as `asyncio.run`
+    ends it. Create the client when the server starts (in FastAPI's lifespan), and close it when the server stops.
 
-    Every method raises `StoreUnavailable` when Redis can't be reached, `StoreError` when it refuses, and `ClientClosed`
-    after `close`.
+    Every method raises `StoreUnavailable` if Redis can't be reached, `StoreError` if Redis refuses a command, and
+    `ClientClosed` after `close`.
     """
 
     def __init__(self, *, store: AsyncStore | None = None, **values: Any) -> None:
-        """Takes plain values, as `Settings` does: `AsyncOutboundChat(redis_url=…, senders={…}, budgets={…})`.
+        """Creates a client from plain values: `AsyncOutboundChat(redis_url=…, senders={…}, budgets={…})`.
 
         `store` replaces the connections to `redis_url`, in one event loop.
 
@@ -109,9 +109,9 @@ class AsyncOutboundChat(Closable):
 
     @classmethod
     def from_settings(cls, settings: Settings | None = None, *, store: AsyncStore | None = None) -> Self:
-        """Creates a client from the environment, `.env` and `outbound-chat.toml`, or from settings loaded before.
+        """Creates a client from the environment, `.env` and `outbound-chat.toml`, or from loaded settings.
 
-        Without any settings it can be created and not used: its methods raise the `SettingsError`.
+        If there are no settings at all, the client can be created, but its methods raise the `SettingsError`.
 
         Raises:
             SettingsError: the settings can't be read or a value is invalid.
@@ -136,7 +136,7 @@ class AsyncOutboundChat(Closable):
     async def enqueue_many(
         self, jobs: Iterable[JobOptions | ApiOptions] | AsyncIterable[JobOptions | ApiOptions]
     ) -> list[Job | OutboundChatError]:
-        """As `OutboundChat.enqueue_many`; `jobs` may be an asynchronous iterable too."""
+        """Same as `OutboundChat.enqueue_many`; `jobs` may also be an asynchronous iterable."""
         writer = JobWriter(self._context)
         async for job in _each(several("jobs", jobs, is_one=Mapping)):
             if writer.add(job):
@@ -186,7 +186,7 @@ class AsyncOutboundChat(Closable):
         on_start: OnStart | None = None,
         **shared: Unpack[BatchOptions],
     ) -> BatchReceipt:
-        """As `OutboundChat.enqueue_batch`; `rows` may be an asynchronous iterable too."""
+        """Same as `OutboundChat.enqueue_batch`; `rows` may also be an asynchronous iterable."""
         batch = BatchWriter(
             self._context,
             {**shared, "sender": sender},
@@ -221,7 +221,7 @@ class AsyncOutboundChat(Closable):
         on_progress: OnProgress | None = None,
         **shared: Unpack[BatchOptions],
     ) -> Preflight:
-        """As `OutboundChat.preflight_batch`; `rows` may be an asynchronous iterable too."""
+        """Same as `OutboundChat.preflight_batch`; `rows` may also be an asynchronous iterable."""
         with closing(BatchPreflight(self._context, {**shared, "sender": sender}, on_rejected, on_progress)) as flight:
             async for row in _each(several("rows", rows, is_one=Mapping)):
                 flight.add(row)
@@ -404,7 +404,7 @@ class AsyncOutboundChat(Closable):
         return await self._write(numbers, suppression.unsuppress(self._context, sender, on_rejected, on_progress))
 
     def suppressed(self, numbers: Numbers | None = None, *, sender: str) -> AsyncIterator[SuppressedNumber]:
-        """As `OutboundChat.suppressed`, for `async for`."""
+        """Same as `OutboundChat.suppressed`, for `async for`."""
         listed = SenderList(self._context, sender).own
         return self._all(listed) if numbers is None else self._those(listed, several("numbers", numbers))
 
@@ -434,9 +434,9 @@ class AsyncOutboundChat(Closable):
         await self._here().store.ping()
 
     async def close(self) -> None:
-        """Closes the connections to Redis. Another call does nothing; all other methods raise `ClientClosed` then.
+        """Closes the connections to Redis. Afterwards, other methods raise `ClientClosed`; closing again does nothing.
 
-        Those of other event loops close themselves.
+        Connections of other event loops are closed when those loops end.
         """
         had = self._take()
         here = had["_loops"].get(asyncio.get_running_loop()) if had else None
@@ -466,7 +466,7 @@ class AsyncOutboundChat(Closable):
         return found if found.final else await self._run(time_is_over(self._context, found))
 
     async def _finals(self, waiters: Collection[Waiter]) -> set[Waiter]:
-        """Returns the waiters whose job or batch is final, or gone."""
+        """Returns the waiters whose job or batch is final or no longer exists."""
         found = await self.statuses({waiter.id for waiter in waiters if not waiter.of_batch})
         final = {id_ for id_, job in found.items() if job is None or job.final}
         final |= {id_ for id_ in {one.id for one in waiters if one.of_batch} if await self._batch_is_final(id_)}
@@ -479,7 +479,7 @@ class AsyncOutboundChat(Closable):
             return True
 
     def _here(self) -> InLoop:
-        """Returns the connections of the running event loop; connects if it has none."""
+        """Returns the connections of the running event loop; connects if there are none."""
         loop = asyncio.get_running_loop()
         if loop not in self._loops:
             for other in [one for one in list(self._loops) if one.is_closed()]:  # other threads add theirs

@@ -11,7 +11,7 @@ from outbound_chat.store import ACCESS, Store, scripts
 
 
 class ApiKeys:
-    """The API keys in a store. Methods raise `StoreError` when Redis refuses, `StoreUnavailable` if unreachable."""
+    """The API keys in a store. Methods raise `StoreError` if Redis refuses, `StoreUnavailable` if it is unreachable."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -20,7 +20,7 @@ class ApiKeys:
     def create(
         self, wanted: NewApiKey, *, lives: timedelta | None = None, until: datetime | None = None
     ) -> tuple[str, ApiKey]:
-        """Creates a key and returns it with its record; the key can't be read again.
+        """Creates a key and returns it with its record. The key can't be read again later.
 
         It expires after `lives`, by the clock of Redis, or at `until`; with neither it does not expire.
         """
@@ -30,13 +30,13 @@ class ApiKeys:
         return token, self._store.run(call)
 
     def all(self) -> Sequence[ApiKey]:
-        """Returns all keys, the oldest first, also those that were revoked or have expired."""
+        """Returns all keys, oldest first, including revoked and expired ones."""
         found = self._store.run(scripts.read_keys(self._keys))
         return sorted(found, key=lambda key: (key.created_at, key.id))
 
     def revoke(self, key_id: str) -> bool:
-        """Revokes a key for good, in every process of the service within a second; returns whether the id is known.
+        """Revokes a key permanently, within a second in every process of the service. Returns whether the id is known.
 
-        Revoking it again changes nothing: the first time stays.
+        Revoking it again changes nothing, and keeps the first time.
         """
         return self._store.run(scripts.revoke_key(self._keys, key_id))

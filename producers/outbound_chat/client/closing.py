@@ -1,6 +1,6 @@
-"""What a closed client does: each of its methods raises `ClientClosed`.
+"""Makes each method of a closed client raise `ClientClosed`.
 
-`close` takes away what every method uses first, so an open client pays nothing for it.
+`close` removes what every method uses first, so this costs an open client nothing.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ class Closable:
     """A client that can be closed."""
 
     def _take(self) -> dict[str, Any]:
-        """Closes it, and returns what it used; empty if it was closed before."""
+        """Closes it and returns what it used; empty if it was already closed."""
         used = vars(self)
         # Of threads that close it at once, the one that gets the context gets all.
         return {name: used.pop(name) for name in _USED & used.keys()} if used.pop("_context", None) else {}

@@ -1,6 +1,6 @@
-"""The connections of an asyncio client: those that were made in one event loop can't be used in another.
+"""The connections of an asyncio client: connections of one event loop can't be used in another.
 
-So a client connects anew in each loop, and a loop that ends closes them: `asyncio.run` and its like close the
+So a client connects again in each loop, and the end of a loop closes its connections: `asyncio.run` closes the
 asynchronous generators of a loop before the loop itself.
 https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.shutdown_asyncgens
 """
@@ -13,7 +13,7 @@ from outbound_chat.store import AsyncStore
 
 
 class InLoop:
-    """What a client has in the event loop that runs when this is made."""
+    """What a client has in one event loop: the one in which this is created."""
 
     def __init__(self, store: AsyncStore, finals: Finals) -> None:
         self.store = store

@@ -1,7 +1,7 @@
 """Shows the options of methods where people look for them: in `help`, `inspect.signature` and notebooks.
 
-Methods take options as `**options: Unpack[JobOptions]`, which only editors and type checkers understand. What each
-means is the string below it in `request.options`.
+Methods take options as `**options: Unpack[JobOptions]`, which only editors and type checkers understand. The meaning of
+each option is the string below it in `request.options`.
 """
 
 import ast
@@ -21,7 +21,7 @@ _WIDTH = 112
 
 
 class _NotGiven:
-    """The default of an option that may be left out, and can't be None."""
+    """The default of an option that may be omitted but can't be None."""
 
     def __repr__(self) -> str:
         return "..."
@@ -43,7 +43,7 @@ class Option(NamedTuple):
 
 
 def name_of(type_: Any) -> str:
-    """Returns how a type is written, without the modules of its names."""
+    """Returns the name of a type, without modules."""
     if get_origin(type_) in {Union, UnionType}:
         return " | ".join(name_of(one) for one in get_args(type_))
     return "None" if type_ is NoneType else _MODULES.sub("", inspect.formatannotation(type_))
@@ -62,7 +62,7 @@ def options_of(kind: Any) -> tuple[Option, ...]:
 
 @cache
 def _meanings() -> dict[str, dict[str, str]]:
-    """Returns class → option → meaning; nothing where only compiled modules are installed."""
+    """Returns class → option → meaning; empty if only compiled modules are installed."""
     found: dict[str, dict[str, str]] = {}
     try:
         source = inspect.getsource(table)
@@ -80,7 +80,7 @@ def _meanings() -> dict[str, dict[str, str]]:
 
 
 def taken_by(method: Callable[..., Any]) -> Any:
-    """Returns the TypedDict of the options that a method takes; None: it takes none."""
+    """Returns the TypedDict of the options that a method takes; None if it takes no options."""
     unpack: Any = Unpack
     kinds = [get_args(kind)[0] for kind in method.__annotations__.values() if get_origin(kind) is unpack]
     return kinds[0] if kinds else None

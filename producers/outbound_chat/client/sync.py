@@ -1,7 +1,7 @@
 """The client for threads: scripts, Django, Flask, workers.
 
 This class has every method of the client, in the order of the docs, so the file is long; half of it is docstrings.
-What each method does is in `steps`.
+The modules of `steps` implement them.
 """
 
 import time
@@ -63,7 +63,7 @@ from outbound_chat_config import Settings, load_settings
 T = TypeVar("T")
 
 REREAD_SECONDS = 2.0
-"""A notification may be lost with its connection, so a waiter reads again after this time."""
+"""A notification can be lost with its connection, so a waiter reads again after this time."""
 POLL_SECONDS = 0.25
 """Pause between two reads while `events` waits."""
 
@@ -77,16 +77,16 @@ Page = TypeVar("Page", bound=_Page)
 
 
 class OutboundChat(Closable):
-    """Enqueues jobs and reports what became of them. One instance serves all threads of a process.
+    """Enqueues messages and reports what happened to them. One instance can serve all threads of a process.
 
-    It may be created before a fork: each child opens its own connections.
+    It can be created before a fork: each child process opens its own connections.
 
-    Every method raises `StoreUnavailable` when Redis can't be reached, `StoreError` when it refuses, and `ClientClosed`
-    after `close`.
+    Every method raises `StoreUnavailable` if Redis can't be reached, `StoreError` if Redis refuses a command, and
+    `ClientClosed` after `close`.
     """
 
     def __init__(self, *, store: Store | None = None, **values: Any) -> None:
-        """Takes plain values, as `Settings` does: `OutboundChat(redis_url=…, senders={…}, budgets={…})`.
+        """Creates a client from plain values, as for `Settings`: `OutboundChat(redis_url=…, senders={…}, budgets={…})`.
 
         `store` replaces the connection to `redis_url`. The client connects at its first call.
 
@@ -97,9 +97,9 @@ class OutboundChat(Closable):
 
     @classmethod
     def from_settings(cls, settings: Settings | None = None, *, store: Store | None = None) -> Self:
-        """Creates a client from the environment, `.env` and `outbound-chat.toml`, or from settings loaded before.
+        """Creates a client from the environment, `.env` and `outbound-chat.toml`, or from loaded settings.
 
-        Without any settings it can be created and not used: its methods raise the `SettingsError`.
+        If there are no settings at all, the client can be created, but its methods raise the `SettingsError`.
 
         Raises:
             SettingsError: the settings can't be read or a value is invalid.
@@ -115,34 +115,34 @@ class OutboundChat(Closable):
     # Single jobs
 
     def enqueue(self, /, **options: Unpack[JobOptions]) -> Job:
-        """Accepts one job: it is in Redis when this returns, and will be sent.
+        """Enqueues a message and returns its job, which is in Redis and will be sent.
 
-        It takes all of `JobOptions`, of which `sender` and `to` are required.
+        It takes all of `JobOptions`; `sender` and `to` are required.
 
         Raises:
-            InvalidJob: something is wrong with it; `errors` names each field. Nothing was stored.
-            IdempotencyConflict: the key belongs to a job that asked for something else. Nothing was stored.
-            NotDurable: it was accepted, and is not known to be as safe as `durability` says.
+            InvalidJob: an option is invalid; `errors` names each invalid field. Nothing was stored.
+            IdempotencyConflict: the idempotency key belongs to a job with other content. Nothing was stored.
+            NotDurable: it was accepted, but Redis did not confirm that it is as safe as `durability` requires.
         """
         return self._run(jobs.enqueue(self._context, options))
 
     def enqueue_request(self, /, **request: Unpack[ApiOptions]) -> Job:
-        """Accepts exactly what boto3's `start_outbound_chat_contact(**request)` takes, and our options.
+        """Enqueues a request as boto3's `start_outbound_chat_contact(**request)` takes it, with the options of a job.
 
-        Without `sender` the job belongs to the sender whose instance and source the request names.
+        Without `sender`, the job belongs to the sender that has the instance and source number of the request.
 
         Raises:
-            InvalidJob: something is wrong with it; `errors` has API paths. Nothing was stored.
-            IdempotencyConflict: the key belongs to a job that asked for something else. Nothing was stored.
-            NotDurable: it was accepted, and is not known to be as safe as `durability` says.
+            InvalidJob: the request is invalid; `errors` names each invalid field by its API path. Nothing was stored.
+            IdempotencyConflict: the idempotency key belongs to a job with other content. Nothing was stored.
+            NotDurable: it was accepted, but Redis did not confirm that it is as safe as `durability` requires.
         """
         return self._run(jobs.enqueue_request(self._context, request))
 
     def enqueue_many(self, jobs: Iterable[JobOptions | ApiOptions]) -> list[Job | OutboundChatError]:
-        """Accepts any number of single jobs, each as `enqueue` or `enqueue_request` does, 500 in a few round trips.
+        """Enqueues any number of single jobs, each as `enqueue` or `enqueue_request` does, 500 in a few round trips.
 
-        Returns for each job, in their order, the job or the error that the single call would raise: the others are
-        accepted all the same. Jobs of one sender, tenant and priority go in one round trip.
+        Returns, in order, each job or the error that the single call would raise. An error does not stop the others.
+        Jobs of one sender, tenant and priority share a round trip.
         """
         writer = JobWriter(self._context)
         for job in several("jobs", jobs, is_one=Mapping):
@@ -152,15 +152,15 @@ class OutboundChat(Closable):
         return writer.outcomes
 
     def status(self, job_id: str) -> Job:
-        """Returns the job in its present state.
+        """Returns the current state of a job.
 
         Raises:
-            UnknownJob: no job has this id, or its record has passed its lifetime.
+            UnknownJob: no job has this id, or its record is no longer kept.
         """
         return self._run(jobs.status(self._context, job_id))
 
     def statuses(self, job_ids: Iterable[str]) -> dict[str, Job | None]:
-        """Returns many jobs by id, 500 a round trip; None for an id that no job has."""
+        """Returns many jobs by id, 500 per round trip; None for an unknown id."""
         return self._run(jobs.statuses(self._context, several("job_ids", job_ids)))
 
     def jobs(self, *, limit: int = 50, cursor: str | None = None, **chosen: Unpack[JobFilter]) -> JobPage:
@@ -186,22 +186,22 @@ class OutboundChat(Closable):
             yield from page.jobs
 
     def why(self, job_id: str) -> Why:
-        """Returns what the job waits for: the rule that stops it, its position, and when it may be called.
+        """Explains why a job waits: what stops it, its position, and when it is expected to be sent.
 
         Raises:
-            UnknownJob: no job has this id, or its record has passed its lifetime.
+            UnknownJob: no job has this id, or its record is no longer kept.
         """
         return self._run(why(self._context, job_id))
 
     def cancel(self, job_id: str) -> Job:
-        """Stops a job that was not sent yet, and returns it.
+        """Cancels a job that has not been sent, and returns it.
 
-        A waiting job is `cancelled` at once. If a worker is calling Connect for it, the answer to that call decides:
-        `cancel_requested` is set, and no further call is made. A final job stays as it is.
+        A waiting job becomes `cancelled` immediately. If a worker is calling Connect for it, the result of that call
+        decides: `cancel_requested` is set, and no further call is made. A final job does not change.
 
         Raises:
-            UnknownJob: no job has this id, or its record has passed its lifetime.
-            WrittenByNewerVersion: a newer version has to cancel it.
+            UnknownJob: no job has this id, or its record is no longer kept.
+            WrittenByNewerVersion: only a newer version of outbound-chat can cancel it.
         """
         return self._run(jobs.cancel(self._context, job_id))
 
@@ -216,11 +216,11 @@ class OutboundChat(Closable):
         return self._run(cancelling.cancel_jobs(self._context, several("job_ids", job_ids), on_progress))
 
     def wait(self, job_id: str, timeout: float = 30.0) -> Job:
-        """Blocks until the job is final, and returns it within milliseconds of that.
+        """Waits until the job is final, and returns it within milliseconds after that.
 
         Raises:
-            UnknownJob: no job has this id, or its record has passed its lifetime.
-            WaitTimeout: it was not final after `timeout` seconds; it continues. `why` says what it waits for.
+            UnknownJob: no job has this id, or its record is no longer kept.
+            WaitTimeout: it was not final after `timeout` seconds. The job continues; `why` explains what it waits for.
         """
         return self._wait(job_id, lambda: jobs.status(self._context, job_id), timeout)
 
@@ -238,24 +238,24 @@ class OutboundChat(Closable):
         on_start: OnStart | None = None,
         **shared: Unpack[BatchOptions],
     ) -> BatchReceipt:
-        """Accepts many jobs as one batch, hundreds a round trip, in constant memory.
+        """Enqueues many messages as one batch, hundreds per round trip, in constant memory.
 
-        `rows` are mappings with `to` and any option of a single job; a row that could not be read is given as the
-        `InvalidJob`. `shared` are options of all rows, stored once; a row's own options win. Each row is accepted or
-        rejected by itself; `on_rejected` gets each rejection, otherwise they are in the receipt. `on_progress(accepted,
-        rejected)` is called after each chunk.
+        `rows` are mappings with `to` and any option of a single job. A reader reports a row that it can't read by
+        yielding an `InvalidJob`. `shared` are options for all rows, stored once; a row's own options take precedence.
+        An invalid row is rejected without affecting the others: rejections are passed to `on_rejected`, or else
+        returned in the receipt. `on_progress(accepted, rejected)` is called after each chunk.
 
-        With a `batch_key` (1 to 255 characters, known to one tenant and budget), repeat an interrupted call with the
-        same rows and options: it resumes where it stopped, and accepts no row twice. Repeated after the end, it returns
-        the receipt again, marked `repeated`. `on_start` is called before the first row is accepted, after some hundred
-        were read. If `rows` fails before a row was accepted, no batch is left behind.
+        With a `batch_key` (1 to 255 characters, known to one tenant and budget), an interrupted call can be repeated
+        with the same rows and options: it resumes where it stopped, and accepts no row twice. If the batch was already
+        closed, the call returns the receipt again, marked `repeated`. `on_start` is called before the first row is
+        accepted, after a few hundred were read. If `rows` fails before a row was accepted, no batch is created.
 
         Raises:
             InvalidJob: an option of the batch is invalid. Nothing was stored.
-            TypeError: `rows` is a text, a single mapping, or nothing that has rows. Nothing was stored.
+            TypeError: `rows` is a string, a single mapping, or not iterable. Nothing was stored.
             BatchKeyConflict: the key belongs to a batch with another name or other options. Nothing was stored.
-            BatchClosed: it was cancelled meanwhile.
-            NotDurable: all rows were accepted, and are not known to be as safe as `durability` says.
+            BatchClosed: the batch was cancelled meanwhile.
+            NotDurable: all rows were accepted, but Redis did not confirm the `durability` of all of them.
         """
         batch = BatchWriter(
             self._context,
@@ -293,8 +293,8 @@ class OutboundChat(Closable):
     ) -> Preflight:
         """Checks rows as `enqueue_batch` does, stores nothing, and predicts when they would be sent.
 
-        Memory stays constant. Redis is asked after the last row; if it can't be reached, the budget of the settings is
-        assumed to be idle.
+        It takes constant memory. Redis is only read after the last row; if it can't be reached, the budget is assumed
+        to be idle.
 
         Raises:
             InvalidJob: an option of the batch is invalid.
@@ -321,19 +321,19 @@ class OutboundChat(Closable):
         return self._run(earlier_batches(self._context, {**shared, "sender": sender}, name, batch_key))
 
     def batch(self, batch_id: str) -> Batch:
-        """Returns the batch in its present state, with live counts.
+        """Returns the current state of a batch, with live counts.
 
         Raises:
-            UnknownBatch: no batch has this id, or its record has passed its lifetime.
+            UnknownBatch: no batch has this id, or its record is no longer kept.
         """
         return self._run(progress.batch(self._context, batch_id))
 
     def wait_batch(self, batch_id: str, timeout: float = 600.0) -> Batch:
-        """Blocks until the batch is final, and returns it.
+        """Waits until the batch is final, and returns it.
 
         Raises:
-            UnknownBatch: no batch has this id, or its record has passed its lifetime.
-            WaitTimeout: it was not final after `timeout` seconds; it continues. `why` says what its next job waits for.
+            UnknownBatch: no batch has this id, or its record is no longer kept.
+            WaitTimeout: it was not final after `timeout` seconds. The batch continues; `why` explains its next job.
         """
         return self._wait(batch_id, lambda: progress.batch(self._context, batch_id, with_pace=False), timeout)
 
@@ -347,15 +347,15 @@ class OutboundChat(Closable):
         cursor: str | None = None,
         limit: int = 50,
     ) -> BatchPage:
-        """Returns a page of a budget's batches: those that are not final, the newest first, then those that ended last.
+        """Returns a page of a budget's batches: those that are not final, newest first, then those that ended last.
 
-        `sender`: one, or several. `open`: only those that are not final. `limit`: 1 to 100. A page may have fewer, even
-        none where few of many batches match: continue until `cursor` is None. A batch that ends between two pages may
+        `sender`: one or several names. `open`: only batches that are not final. `limit`: 1 to 100. A page may be short
+        or empty if few of many batches match: continue until `cursor` is None. A batch that ends between two pages may
         be listed twice.
 
         Raises:
             InvalidJob: `cursor` or `limit` is invalid.
-            SettingsError: the settings have no such budget, or several and none is named.
+            SettingsError: the settings have no such budget, or there are several and `budget` is missing.
         """
         chosen = lists.Chosen(budget=budget, sender=sender, tenant=tenant, open=open)
         return self._run(lists.batches(self._context, chosen, cursor, limit))
@@ -368,10 +368,10 @@ class OutboundChat(Closable):
         tenant: str | None = None,
         open: bool = False,  # noqa: A002  # as above
     ) -> Iterator[Batch]:
-        """Yields all batches that `batches` would list, in its order, reading page by page.
+        """Yields all batches that match, in the order of `batches`, reading page by page.
 
         Raises:
-            SettingsError: the settings have no such budget, or several and none is named.
+            SettingsError: the settings have no such budget, or there are several and `budget` is missing.
         """
         chosen = lists.Chosen(budget=budget, sender=sender, tenant=tenant, open=open)
         for page in _pages(lambda cursor: self._run(lists.batches(self._context, chosen, cursor, MOST_BATCHES))):
@@ -380,45 +380,45 @@ class OutboundChat(Closable):
     def batch_jobs(
         self, batch_id: str, state: JobState | str | None = None, cursor: str | None = None, limit: int = 100
     ) -> JobPage:
-        """Returns a page of a batch's jobs in the order of its rows, of one state or of all.
+        """Returns a page of a batch's jobs in the order of its rows, optionally only those in one state.
 
-        `limit`: 1 to 500. A page may have fewer, even none where few of many rows have the state: continue until
-        `cursor` is None. Jobs whose record has passed its lifetime are not listed.
+        `limit`: 1 to 500. A page may be short or empty if few of many jobs are in the state: continue until `cursor` is
+        None. Jobs whose record is no longer kept are not listed.
 
         Raises:
-            UnknownBatch: no batch has this id, or its record has passed its lifetime.
+            UnknownBatch: no batch has this id, or its record is no longer kept.
             InvalidJob: `state`, `cursor` or `limit` is invalid.
         """
         return self._run(lists.batch_jobs(self._context, batch_id, state, cursor, limit))
 
     def each_batch_job(self, batch_id: str, state: JobState | str | None = None) -> Iterator[Job]:
-        """Yields all jobs of a batch in the order of its rows, of one state or of all, reading page by page.
+        """Yields all jobs of a batch in the order of its rows, optionally only those in one state.
 
         Raises:
-            UnknownBatch: no batch has this id, or its record has passed its lifetime.
+            UnknownBatch: no batch has this id, or its record is no longer kept.
             InvalidJob: `state` is invalid.
         """
         for page in _pages(lambda cursor: self.batch_jobs(batch_id, state, cursor, MOST_JOBS)):
             yield from page.jobs
 
     def is_file_of(self, batch_id: str, file: FileKey) -> bool | None:
-        """Whether all rows of a batch came from this file, compared byte by byte; None if that is not known.
+        """Returns whether all rows of a batch came from this file, byte by byte; None if that is not known.
 
-        It is known if every call that enqueued the batch had the `FileKey` of one file, as `send-batch` does.
+        It is known if every call that enqueued the batch used the `FileKey` of a file, as `send-batch` does.
 
         Raises:
-            UnknownBatch: no batch has this id, or its record has passed its lifetime.
+            UnknownBatch: no batch has this id, or its record is no longer kept.
         """
         return self._run(progress.is_file_of(self._context, batch_id, file.content))
 
     def cancel_batch(self, batch_id: str) -> Batch:
-        """Stops all jobs of a batch that were not sent yet, closes it, and returns it.
+        """Cancels all jobs of a batch that have not been sent, closes the batch, and returns it.
 
-        From the first moment on, none of its jobs is claimed. For jobs that a worker is calling, the answer to that
-        call decides. A producer that still adds rows gets `BatchClosed`.
+        As soon as it is called, no further call is started for the batch. The result of calls that are already in
+        flight decides about their jobs. A producer that is still adding rows gets `BatchClosed`.
 
         Raises:
-            UnknownBatch: no batch has this id, or its record has passed its lifetime.
+            UnknownBatch: no batch has this id, or its record is no longer kept.
         """
         return self._run(holds.cancel_batch(self._context, batch_id))
 
@@ -444,9 +444,9 @@ class OutboundChat(Closable):
         return self._run(cancelling.cancel_batch_jobs(self._context, batch_id, rows, state, on_progress))
 
     def cancel_tenant(self, tenant: str) -> int:
-        """Stops all waiting jobs of a tenant, in all budgets and batches; returns how many were cancelled.
+        """Cancels all waiting jobs of a tenant, in all budgets and batches, and returns how many were cancelled.
 
-        Jobs that the tenant enqueues while this runs may be cancelled too; later ones are not.
+        Jobs that are enqueued for the tenant while this runs may be cancelled too. Later ones are not.
 
         Raises:
             InvalidJob: `tenant` is not a valid name.
@@ -464,20 +464,20 @@ class OutboundChat(Closable):
     # Jobs that failed
 
     def dead_letters(self, *, limit: int = 100, cursor: str | None = None, **chosen: Unpack[DeadFilter]) -> DeadLetters:
-        """Returns a page of the failed and uncertain jobs of a budget, the newest first.
+        """Returns a page of the failed and uncertain jobs of a budget, newest first.
 
-        A replayed job is no longer listed; its replay is, if it fails. Jobs are listed for `results.keep`, and can be
-        replayed for `results.keep_requests`.
-        `limit`: 1 to 500; a page may have a few more. `cursor`: that of the page before.
+        Replayed jobs are not listed; a replay is, if it fails too. Jobs are listed for `results.keep`, and can be
+        replayed for `results.keep_requests`. `limit`: 1 to 500; a page may have a few more. `cursor`: that of the
+        previous page.
 
         Raises:
             InvalidJob: a filter, `limit` or `cursor` is invalid.
-            SettingsError: the settings have no such budget, or several and none is named.
+            SettingsError: the settings have no such budget, or there are several and `budget` is missing.
         """
         return self._run(dead_letters.dead_letters(self._context, chosen, limit, cursor))
 
     def each_dead_letter(self, **chosen: Unpack[DeadFilter]) -> Iterator[Job]:
-        """Yields all failed and uncertain jobs that match, the newest first, reading page by page.
+        """Yields all failed and uncertain jobs that match, newest first, reading page by page.
 
         Raises what `dead_letters` raises.
         """
@@ -489,25 +489,25 @@ class OutboundChat(Closable):
         return self._run(dead_letters.count_dead(self._context, budget))
 
     def replay(self, job_id: str, *, force: bool = False, **changes: Unpack[ReplayOptions]) -> Job:
-        """Sends a failed or uncertain job again, as a new job that points to it; returns the new job.
+        """Sends the message of a failed or uncertain job again, as a new job, and returns the new job.
 
-        It has the same token, as long as that is valid, so the customer is texted once whatever became of the old one.
-        `changes` replace parts of the request; that needs a new token. A second call returns the same new job, as long
-        as that is known to have the same changes.
+        As long as the client token is valid, the new job uses the same one, so the customer is texted only once even if
+        the old job did reach Connect. `changes` replace parts of the request, which requires a new token. A second call
+        with the same changes returns the same new job.
 
         Raises:
-            UnknownJob: no job has this id, or its record has passed its lifetime.
-            NotReplayable: it did not fail, its request is gone, or it was replayed already without these changes.
-            MissingEncryptionKey: its request is encrypted with a key that the settings lack.
-            DuplicateRisk: the customer might be texted twice; `force` accepts that.
-            InvalidJob: what would be sent is invalid, for example because its sender was changed.
+            UnknownJob: no job has this id, or its record is no longer kept.
+            NotReplayable: it did not fail, its request is no longer kept, or it was replayed with other changes.
+            MissingEncryptionKey: its request is encrypted with a key that is not in the settings.
+            DuplicateRisk: the customer might be texted twice. `force` accepts the risk.
+            InvalidJob: the message is invalid, for example because the settings of its sender changed.
         """
         return self._run(dead_letters.replay(self._context, job_id, force=force, changes=changes))
 
     def replay_all(self, **chosen: Unpack[DeadFilter]) -> Iterator[Job]:
-        """Replays all failed and uncertain jobs that match, and yields the new ones.
+        """Replays all failed and uncertain jobs that match, and yields the new jobs.
 
-        Raises what `replay` raises, at the job it concerns; the jobs before it are replayed.
+        It raises what `replay` raises, at the job concerned. The jobs before that one are replayed.
         """
         for job in self.each_dead_letter(**chosen):
             yield self.replay(job.id)
@@ -525,13 +525,13 @@ class OutboundChat(Closable):
     @overload
     def hold(self, *, reason: str, batch: str) -> None: ...
     def hold(self, *, reason: str, **target: Unpack[HoldTarget]) -> None:
-        """Stops the one budget, sender, instance, tenant or batch that is named, until it is released.
+        """Puts a budget, sender, instance, tenant or batch on hold until it is released. Name exactly one.
 
-        Within a second no further call is made for its jobs; calls already in flight finish. Jobs keep their places and
-        attempts, and expire as usual. The hold outlives restarts. Called again, it replaces the reason.
+        Within a second, no further call is made for its jobs; calls already in flight finish. Jobs keep their places
+        and attempts, and can still expire. The hold survives restarts. Holding it again replaces the reason.
 
         Raises:
-            InvalidJob: none or several are named, or the reason is empty.
+            InvalidJob: not exactly one target is named, or the reason is empty.
             SettingsError: the settings have no such budget, sender or instance.
             UnknownBatch: no batch has this id.
             BatchClosed: the batch is final.
@@ -549,35 +549,37 @@ class OutboundChat(Closable):
     @overload
     def release(self, *, batch: str) -> bool: ...
     def release(self, **target: Unpack[HoldTarget]) -> bool:
-        """Ends a person's hold; returns False if there was none. A hold of the system there is probed at once.
+        """Ends a person's hold. Returns False if there was none. If the system holds the target, one job is tried now.
 
         Raises:
-            InvalidJob: none or several are named.
+            InvalidJob: not exactly one target is named.
             SettingsError: the settings have no such budget, sender or instance.
             UnknownBatch: `batch` is not the id of a batch.
         """
         return self._run(holds.release(self._context, target))
 
     def holds(self) -> list[Hold]:
-        """Returns everything that is stopped, by a person or by the system, in all budgets of the settings."""
+        """Returns all holds, of people and of the system, in all budgets of the settings."""
         return self._run(holds.holds(self._context))
 
     def contact_closed(self, contact_id: str) -> bool:
-        """Reports that the chat of a contact has ended, so that its instance has room for another.
+        """Reports that the chat of a contact has ended, so that its instance has room for another chat.
 
-        Only chats of instances with `max_open_chats` are counted, for as long as their duration says; report those
-        that end earlier, for example from the contact events of Amazon Connect. Returns False for a chat that was not
-        counted, or is no longer.
+        Chats are only counted on instances with `max_open_chats`, each until its duration has passed. Report chats that
+        end earlier, for example from the contact events of Amazon Connect. Returns False if the chat was not counted,
+        or no longer.
         https://docs.aws.amazon.com/connect/latest/adminguide/contact-events.html
         """
         return self._run(holds.contact_closed(self._context, contact_id))
 
     def budgets(self) -> list[BudgetStatus]:
-        """Returns how all budgets of the settings are doing: pace, jobs, workers, holds. Two round trips each."""
+        """Returns the status of all budgets: rate, jobs, workers and holds. It takes two round trips per budget."""
         return self._run(lists.budgets(self._context))
 
     def lanes(self, *, limit: int = 20) -> Lanes:
-        """Returns the lanes with the most waiting jobs, and what stops each. `limit`: 1 to 50. A round trip a budget.
+        """Returns the lanes with the most waiting jobs, and what stops each. `limit`: 1 to 50.
+
+        It takes a round trip per budget.
 
         Raises:
             InvalidJob: `limit` is invalid.
@@ -585,14 +587,14 @@ class OutboundChat(Closable):
         return self._run(lists.lanes(self._context, limit))
 
     def events(self, *, since: int = 0, budget: str | None = None, wait: float = 0.0) -> Events:
-        """Returns what happened in a budget since an event's number, up to 500 events, the oldest first.
+        """Returns up to 500 events of a budget after the event with the number `since`, oldest first.
 
-        The last 10,000 events or so are kept; `missed` says how many were trimmed before they were read. `wait`:
-        seconds to wait for the first. Pass `next` as `since` the next time.
+        About 10,000 events are kept; `missed` says how many were trimmed before they could be read. `wait`: seconds to
+        wait for the first event. Pass `next` as `since` in the next call.
 
         Raises:
             InvalidJob: `since` is below 0.
-            SettingsError: the settings have no such budget, or several and none is named.
+            SettingsError: the settings have no such budget, or there are several and `budget` is missing.
         """
         deadline = time.monotonic() + wait
         while True:
@@ -602,12 +604,12 @@ class OutboundChat(Closable):
             time.sleep(POLL_SECONDS)
 
     def each_event(self, *, since: int = 0, budget: str | None = None, follow: bool = False) -> Iterator[Event]:
-        """Yields what happened in a budget since an event's number, the oldest first, reading page by page.
+        """Yields the events of a budget after the event with the number `since`, oldest first, reading page by page.
 
-        It ends with the last event; with `follow` it waits for the next ones, and never ends. Where events were trimmed
-        before they were read, their numbers are missing. After an error, continue with `since`, the number of the last.
+        It ends after the last event; with `follow` it waits for new ones and never ends. Events that were trimmed
+        before they could be read are missing. To continue after an error, pass the number of the last event as `since`.
 
-        Raises what `events` raises.
+        It raises what `events` raises.
         """
         found = None
         while found is None or follow or len(found.events) == lists.MOST_EVENTS:
@@ -626,20 +628,21 @@ class OutboundChat(Closable):
         on_rejected: OnRejected | None = None,
         on_progress: OnProgress | None = None,
     ) -> int:
-        """Adds numbers to the sender's suppression list, and returns how many were not on it.
+        """Adds numbers to the suppression list of a sender, and returns how many are new.
 
-        Jobs for them end `failed`, code `suppressed`, when their turn comes, in whatever batch. From a second after
-        this returns, no further call is made. `numbers`: E.164, as many as you like, 500 a round trip, in constant
-        memory. `reason`: at most 200 characters. Adding a number twice changes nothing: the first time and reason stay.
+        A second after this returns, no further call is made for them. Their jobs, in any batch, end as `failed` with
+        the code `suppressed` when their turn comes. `numbers`: any number of phone numbers in E.164 form, 500 per round
+        trip, in constant memory. `reason`: at most 200 characters. Adding a number again changes nothing.
 
-        All valid numbers are stored. `on_rejected` gets each invalid one, by its position; without it, they are raised
-        at the end. `on_progress(stored, rejected)` is called after each chunk.
+        All valid numbers are stored. `on_rejected` receives each invalid one, by its position; without it, an error at
+        the end lists them. `on_progress(stored, rejected)` is called after each chunk.
 
         Raises:
             SettingsError: the settings have no such sender.
             InvalidJob: the reason is too long. Nothing was stored.
-            InvalidNumbers: some numbers are invalid; the valid ones were stored.
-            MissingEncryptionKey: the list is encrypted, and the settings lack its key; the next two also raise it.
+            InvalidNumbers: some numbers are invalid. The valid ones were stored.
+            MissingEncryptionKey: the list is encrypted with a key that is not in the settings. `unsuppress` and
+                `suppressed` raise it too.
         """
         return self._write(numbers, suppression.suppress(self._context, sender, reason, on_rejected, on_progress))
 
@@ -651,20 +654,21 @@ class OutboundChat(Closable):
         on_rejected: OnRejected | None = None,
         on_progress: OnProgress | None = None,
     ) -> int:
-        """Removes numbers from the sender's suppression list, and returns how many were on it.
+        """Removes numbers from the suppression list of a sender, and returns how many were on it.
 
-        Jobs that still wait are sent; those that the list has ended stay ended. The rest is as for `suppress`.
+        Waiting jobs are sent again; jobs that already ended because of the list stay ended. The parameters are those of
+        `suppress`.
 
         Raises:
             SettingsError: the settings have no such sender.
-            InvalidNumbers: some numbers are invalid; the valid ones were removed.
+            InvalidNumbers: some numbers are invalid. The valid ones were removed.
         """
         return self._write(numbers, suppression.unsuppress(self._context, sender, on_rejected, on_progress))
 
     def suppressed(self, numbers: Iterable[str] | None = None, *, sender: str) -> Iterator[SuppressedNumber]:
-        """Yields those of the numbers that are on the sender's suppression list; without numbers, the whole list.
+        """Yields the given numbers that are on the suppression list of a sender; without `numbers`, the whole list.
 
-        It reads as you iterate, 500 a round trip. While the list changes, a number may come twice.
+        It reads as you iterate, 500 per round trip. A number may come twice if the list changes meanwhile.
 
         Raises:
             SettingsError: the settings have no such sender.
@@ -674,9 +678,9 @@ class OutboundChat(Closable):
         return self._all(listed) if numbers is None else self._those(listed, several("numbers", numbers))
 
     def suppressed_page(self, *, sender: str, cursor: str | None = None) -> SuppressedPage:
-        """Returns a page of the sender's suppression list, about 500 numbers. `cursor`: that of the page before.
+        """Returns a page of the suppression list of a sender, about 500 numbers. `cursor`: that of the previous page.
 
-        While the list changes, a number may come twice.
+        A number may come twice if the list changes meanwhile.
 
         Raises:
             SettingsError: the settings have no such sender.
@@ -685,58 +689,58 @@ class OutboundChat(Closable):
         return self._run(suppression.suppressed_page(self._context, sender, cursor))
 
     def rewrite_suppressed(self, *, sender: str, on_progress: Callable[[int], None] | None = None) -> int:
-        """Rewrites the sender's suppression list as the settings say now, and returns how many entries it has.
+        """Rewrites the suppression list of a sender according to the current settings, and returns its length.
 
-        Use it after encryption was switched on or off, its newest key changed, or the sender moved to another budget:
-        the numbers of its former lists are copied. The list stays in force meanwhile; times and reasons are kept.
-        `on_progress(entries)` is called after each 500 or so. A second run changes nothing.
+        Use it after switching encryption on or off, changing its newest key, or moving the sender to another budget:
+        numbers of its former lists are copied. The list remains in effect meanwhile; times and reasons are kept.
+        `on_progress(entries)` is called about every 500 entries. A second run changes nothing.
 
         Raises:
             SettingsError: the settings have no such sender.
-            MissingEncryptionKey: the list is encrypted, and the settings lack a key of it.
+            MissingEncryptionKey: the list is encrypted with a key that is not in the settings.
         """
         return self._run(SenderList(self._context, sender).rewrite(on_progress))
 
     # Webhooks
 
     def webhook_hosts(self) -> list[WebhookHost]:
-        """Returns the hosts that webhooks wait for, in all budgets of the settings; at most 500 of each."""
+        """Returns the hosts that webhooks are posted to, in all budgets of the settings, at most 500 of each."""
         return self._run(webhooks.webhook_hosts(self._context))
 
     def dead_webhooks(self, *, limit: int = 100, skip: int = 0, budget: str | None = None) -> list[DeadWebhook]:
-        """Returns webhooks of a budget that were given up, the newest first. They are listed for `results.keep`.
+        """Returns the dead webhooks of a budget, newest first. They are listed for `results.keep`.
 
-        `limit`: 1 to 500. `skip`: how many of the newest to pass over.
+        `limit`: 1 to 500. `skip`: how many of the newest to skip.
 
         Raises:
             InvalidJob: `limit` or `skip` is out of range.
-            SettingsError: the settings have no such budget, or several and none is named.
+            SettingsError: the settings have no such budget, or there are several and `budget` is missing.
         """
         return self._run(webhooks.dead_webhooks(self._context, budget, skip, limit))
 
     def replay_webhooks(self, ids: Sequence[str]) -> dict[str, bool]:
-        """Posts dead webhooks again, with the ids that they had; returns whether each was dead."""
+        """Posts dead webhooks again, with the same ids. Returns for each id whether it was a dead webhook."""
         return self._run(webhooks.replay_webhooks(self._context, several("ids", ids)))
 
     def replay_all_webhooks(self, budget: str | None = None) -> int:
-        """Posts all dead webhooks of a budget again; returns how many.
+        """Posts all dead webhooks of a budget again, and returns how many.
 
         Raises:
-            SettingsError: the settings have no such budget, or several and none is named.
+            SettingsError: the settings have no such budget, or there are several and `budget` is missing.
         """
         return self._run(webhooks.replay_all_webhooks(self._context, budget))
 
     # Connections
 
     def ping(self) -> None:
-        """Returns when Redis answers."""
+        """Returns as soon as Redis answers."""
         _ = self._context.settings  # raises if there are none: the store would ask a Redis that nobody named
         self._store.ping()
 
     def close(self) -> None:
-        """Closes the connections to Redis. Another call does nothing; all other methods raise `ClientClosed` then.
+        """Closes the connections to Redis. Afterwards, other methods raise `ClientClosed`; closing again does nothing.
 
-        A connection that another thread uses at this moment is closed when the client is garbage-collected.
+        A connection that another thread is using is closed when the client is garbage-collected.
         """
         if store := self._take().get("_store"):
             store.close()

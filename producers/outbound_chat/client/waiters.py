@@ -1,7 +1,7 @@
-"""Lets all waiters share one connection: a channel is subscribed while somebody waits for its job or batch.
+"""Lets all waiters share one connection, which subscribes to the channels of their jobs and batches.
 
-A notification may be lost with its connection, so all that is waited for is read again every 10 seconds and after each
-new connection: in bulk, so that 1,000 waiters cost two round trips and not 1,000.
+A notification can be lost with its connection, so all these jobs and batches are read again every 10 seconds and after
+each new connection: in bulk, so that 1,000 waiters cost two round trips and not 1,000.
 """
 
 import asyncio
@@ -17,17 +17,17 @@ READ_SECONDS = 5.0
 """Longest silence before the connection is checked."""
 
 CANCEL_SECONDS = 1.0
-"""Time for a cancelled task to end before it is cancelled again: one cancellation may get lost."""
+"""Time for a cancelled task to end before it is cancelled again, since a cancellation can get lost."""
 
 RECONNECT_SECONDS = 0.05
-"""Pause between two connections, so that a server that drops each one at once is not overloaded."""
+"""Pause between two connections, so that a server that drops each one immediately is not overloaded."""
 
 Finals = Callable[[Collection["Waiter"]], Awaitable[set["Waiter"]]]
 """Returns the waiters whose wait is over."""
 
 
 class Waiter:
-    """One wait for the end of a job or batch."""
+    """A wait for the end of a job or batch."""
 
     def __init__(self, id_: str, *, of_batch: bool) -> None:
         self.id = id_
@@ -44,7 +44,7 @@ class Waiter:
         """Returns when there may be something new, or after `seconds`.
 
         Raises:
-            StoreError: Redis can't be reached, or refuses.
+            StoreError: Redis can't be reached or refuses.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -63,7 +63,7 @@ class _Channel:
 
 
 class WaiterHub:
-    """Wakes the waiters of one client, which belongs to one event loop, when they should read again."""
+    """Wakes the waiters of a client, which belongs to one event loop, when they should read again."""
 
     def __init__(self, store: AsyncStore, finals: Finals) -> None:
         self._store = store
@@ -107,7 +107,7 @@ class WaiterHub:
             await asyncio.gather(subscribed, failed, return_exceptions=True)
 
     async def close(self) -> None:
-        """Ends all tasks, releases the connection, and has whoever still waits read again."""
+        """Ends all tasks, releases the connection, and makes the remaining waiters read again."""
         tasks = self._parts | ({self._task} if self._task else set())
         while left := {task for task in tasks if not task.done()}:
             for task in left:
@@ -118,7 +118,7 @@ class WaiterHub:
                 waiter.wake()
 
     async def _run(self) -> None:
-        """Runs until Redis can't be reached, which is then raised in all waiters; the next waiter starts it again."""
+        """Runs until Redis can't be reached, which all waiters then raise. The next waiter starts it again."""
         try:
             while True:
                 async with self._store.subscription() as subscription:
@@ -186,7 +186,7 @@ class WaiterHub:
             await asyncio.gather(*(self._wake_final(waiters) for waiters in by_budget.values()))
 
     async def _wake_final(self, waiters: Collection[Waiter]) -> None:
-        """Reads what the waiters of one budget wait for: in a cluster, another budget's server may be unreachable."""
+        """Reads the jobs and batches of one budget: in a cluster, the server of another budget may be unreachable."""
         try:
             for waiter in await self._finals(waiters):
                 waiter.wake()
@@ -203,6 +203,6 @@ def _first(faults: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def _is_cancelled() -> bool:
-    """Whether this task was cancelled, also where redis-py lost that: a loop that ends cancels its tasks only once."""
+    """Returns whether this task was cancelled, even if redis-py lost that: an ending loop cancels tasks only once."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

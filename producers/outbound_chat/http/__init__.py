@@ -1,6 +1,6 @@
 """The HTTP service (extra `[http]`): each route parses, calls the client once, and responds.
 
-Importing this builds nothing; `create_app` does. `docs/http.md` is for those who call the service, and
+Importing this builds nothing; `create_app` does. `docs/http.md` explains the service to its callers, and
 `docs/openapi.json` describes every route.
 """
 

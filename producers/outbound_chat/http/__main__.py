@@ -1,4 +1,4 @@
-"""Runs one of several processes of a service: `python -m outbound_chat.http LISTENER PIPE`, see `processes`."""
+"""Runs one of several processes of a service: `python -m outbound_chat.http LISTENER PIPE`; see `processes`."""
 
 import sys
 

@@ -23,13 +23,13 @@ from outbound_chat_config import Settings
 _PARTS = (jobs, find, batches, dead_letters, webhooks, budgets, suppression, events, system, docs_page)
 ROUTERS = tuple(part.router for part in _PARTS)
 DESCRIPTION = (
-    "Enqueue SMS and WhatsApp messages for Amazon Connect, and look up what became of them. "
+    "Enqueue SMS and WhatsApp messages for Amazon Connect, and read the results. "
     "Errors are `application/problem+json` (RFC 9457) with stable codes."
 )
 
 
 class App(FastAPI):
-    """Serves our routes, and has FastAPI describe them and answer where there is none."""
+    """Serves our routes. FastAPI describes them, and responds where no route matches."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles a request, or the server's start and end."""
@@ -43,9 +43,9 @@ class App(FastAPI):
 def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
     """Builds the HTTP service for these settings. It connects to Redis when it starts, in its event loop.
 
-    Middleware and exception handlers that are added to it do not see the requests of our routes; wrap the app in them.
+    Middleware and exception handlers that are added to it do not see requests of our routes; wrap the app in them.
 
-    `local`: only this machine reaches it, so nobody needs an API key until the first one is made.
+    `local`: only this machine can reach it, so callers need no API key until the first one is created.
     """
 
     @asynccontextmanager

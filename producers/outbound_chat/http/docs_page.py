@@ -1,4 +1,4 @@
-"""The OpenAPI document and a page that shows it, with nothing loaded from elsewhere."""
+"""The OpenAPI document and a page that shows it, which loads nothing from other sites."""
 
 import json
 from functools import cache
@@ -25,14 +25,14 @@ _PARTS = {
     "favicon.png": ("fastapi_offline", "static/favicon.png", "image/png"),
     "errors": ("outbound_chat.http", "errors.html", "text/html"),
 }
-"""What is below `/docs`. The page of errors, to which problems refer, is made of `docs/errors.md`."""
+"""Files below `/docs`. The page of errors, to which problems refer, is made from `docs/errors.md`."""
 
-_KEY = "An API key, `oc_…`. Where none was ever made, a service that listens on its own machine alone needs none."
+_KEY = "An API key, `oc_…`. Not needed as long as none exists and the service only listens on its own machine."
 
 
 @router.get("/")
 async def root() -> Response:
-    """Leads to the documentation, by a relative address: a proxy may serve all of this below another path."""
+    """Redirects to the documentation with a relative URL, since a proxy may serve all of this below another path."""
     return RedirectResponse("docs")
 
 
@@ -56,7 +56,7 @@ async def document(request: Request) -> Response:
 
 @router.get("/docs/{name}")
 async def part(name: Annotated[str, Path()]) -> Response:
-    """Returns what the page loads, or the page of errors."""
+    """Returns a file that the page loads, or the page of errors."""
     if name not in _PARTS:
         raise Problem(ProblemCode.NOT_FOUND, "There is nothing at this path.")
     package, path, media_type = _PARTS[name]
@@ -64,7 +64,7 @@ async def part(name: Annotated[str, Path()]) -> Response:
 
 
 def openapi_of(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document: FastAPI's, with our errors instead of its own."""
+    """Returns the OpenAPI document of FastAPI, with our errors instead of its own."""
     if app.openapi_schema:
         return app.openapi_schema
     found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)

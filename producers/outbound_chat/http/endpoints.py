@@ -1,8 +1,8 @@
-"""Finds the route of a request, and gives its function what that declares.
+"""Finds the route of a request, and calls its function with the declared arguments.
 
-FastAPI makes the document of the same declarations, and answers where there is no route. It could do this part too, but
-takes longer for it than for all the rest of a request: it prepares for files, forms, tasks and generators, of which
-there are none here, and asks the declarations again each time.
+FastAPI makes the OpenAPI document from the same declarations, and responds where no route matches. It could do this
+part too, but would take longer than the rest of a request: it prepares for files, forms, tasks and generators, which
+are not used here, and inspects the declarations each time.
 """
 
 import inspect
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 
 class Endpoint:
-    """The function of a route, and where its arguments come from."""
+    """The function of a route, and the sources of its arguments."""
 
     def __init__(self, route: APIRoute) -> None:
         self.route = route
         self._function = route.endpoint
         self._request = ""
-        """Name of the argument that is the request; empty: there is none."""
+        """Name of the argument for the request; empty if there is none."""
         self._scoped: tuple[str, Any] | None = None
-        """Name of the argument that is the caller's client, and what returns that; None: the route is public."""
+        """Name of the argument for the caller's client, and what returns the client; None: the route is public."""
         self._groups: dict[str, tuple[Any, list[Parameter]]] = {}
-        """Arguments that are made of several parameters."""
+        """Arguments that consist of several parameters."""
         self._own: list[Parameter] = []
         hints = get_type_hints(route.endpoint, include_extras=True)
         for name, argument in inspect.signature(route.endpoint).parameters.items():
@@ -88,7 +88,7 @@ class Endpoints:
     """All routes, as an app."""
 
     def __init__(self, routers: Iterable[APIRouter], *, otherwise: ASGIApp) -> None:
-        """`otherwise`: serves what no route is for."""
+        """`otherwise`: serves requests without a matching route."""
         self._otherwise = otherwise
         self._fixed: dict[tuple[str, str], Endpoint] = {}
         self._all: dict[str, list[tuple[Pattern[str], Endpoint]]] = {}
@@ -110,7 +110,7 @@ class Endpoints:
         await response(scope, receive, send)
 
     def _find(self, scope: Scope) -> Endpoint | None:
-        """Returns the endpoint for the method and path; None: there is none."""
+        """Returns the endpoint for the method and path; None if there is none."""
         scope["path_params"] = {}
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if fixed := self._fixed.get((scope["method"], path)):

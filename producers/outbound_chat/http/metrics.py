@@ -1,4 +1,4 @@
-"""Counts the requests of a process, for Prometheus. `store_metrics` adds what the store knows.
+"""Counts the requests of a process, for Prometheus. `store_metrics` adds metrics from the store.
 
 Several processes of one service count together if `PROMETHEUS_MULTIPROC_DIR` names a folder, which
 `outbound-chat http --workers` sets. https://prometheus.github.io/client_python/multiprocess/
@@ -15,7 +15,7 @@ _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 
 
 class Metrics:
-    """The counters of one process, in their own registry."""
+    """The counters of a process, in their own registry."""
 
     def __init__(self) -> None:
         own = CollectorRegistry()

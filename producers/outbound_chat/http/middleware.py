@@ -1,7 +1,7 @@
 """Handles what all requests have in common: ids, the access log, counters, HEAD, and a timeout for bodies.
 
-The log has method, route, status, time, and the ids of request and API key; never a query, a body, or the path itself,
-which a caller may fill with anything.
+The log contains the method, route, status, duration, and the ids of request and API key, but never a query, a body, or
+the path itself, which can contain anything.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _ONE_VALUE = {
     name.lower().encode(): name for name in ("Idempotency-Key", "Content-Type", "Content-Encoding", "Last-Event-ID")
 }
-"""Headers that must have one value: with two, different readers would use different ones."""
+"""Headers that must have a single value: with two, different readers would use different ones."""
 _LINE = "%(method)s %(route)s %(status)d %(ms).1f ms %(request_id)s"
 _LINE_OF_KEY = f"{_LINE} key %(key)s"
 _log = logging.getLogger("outbound_chat.http")
@@ -69,7 +69,7 @@ class RequestMiddleware:
 
 
 class _RequestContext:
-    """One request and its response."""
+    """A request and its response."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
@@ -85,29 +85,29 @@ class _RequestContext:
         self._ahead: asyncio.Task[Message] | None = None
 
     def check_head(self) -> None:
-        """Refuses a head that is too long, which the parser accepts if it comes at once; API keys in the address; and
+        """Refuses a head that is too long, which the parser accepts if it arrives at once; API keys in the URL; and
         headers with two different values.
         """
         most = self._service.settings.http.max_header_bytes
         long = len(self.scope["raw_path"]) + len(self.scope["query_string"])
         if long + sum(map(len, chain.from_iterable(self.scope["headers"]))) > most:
-            raise Problem(ProblemCode.HEAD_TOO_LARGE, f"Address and headers may have {most:,} bytes together.")
+            raise Problem(ProblemCode.HEAD_TOO_LARGE, f"The URL and headers may have {most:,} bytes together.")
         refuse_exposed_key(self.scope["raw_path"], self.scope["query_string"])
         values: dict[bytes, bytes] = {}
         for name, value in self.scope["headers"]:
             if name in _ONE_VALUE and values.setdefault(name, value) != value:
-                fault = FieldError(_ONE_VALUE[name], FieldCode.GIVEN_TWICE, "has two values; send one")
-                raise Problem(ProblemCode.INVALID_REQUEST, "Nothing was done; see errors.", errors=[fault])
+                fault = FieldError(_ONE_VALUE[name], FieldCode.GIVEN_TWICE, "has two values; send only one")
+                raise Problem(ProblemCode.INVALID_REQUEST, "Nothing was done. See errors.", errors=[fault])
 
     async def receive(self) -> Message:
-        """Returns the next part of the body, or that the caller has gone."""
+        """Returns the next part of the body, or that the caller has disconnected."""
         ahead, self._ahead = self._ahead, None
         message = await (ahead or self._next())
         self._gone = message["type"] == "http.disconnect"
         return message
 
     def _has_gone(self) -> bool:
-        """Whether the caller has hung up. Reads one part of the body ahead, the only way to find out."""
+        """Returns whether the caller has disconnected. To find out, it must read a part of the body ahead."""
         self._ahead = self._ahead or asyncio.ensure_future(self._next())
         return self._ahead.done() and self._ahead.result()["type"] == "http.disconnect"
 
@@ -120,13 +120,13 @@ class _RequestContext:
                 message = await self._receive()
         except TimeoutError:
             self._whole = True
-            detail = f"Nothing was received for {seconds:g} seconds. What came before may have been stored."
+            detail = f"Nothing was received for {seconds:g} seconds. Rows that arrived before may have been stored."
             raise Problem(ProblemCode.BODY_TOO_SLOW, detail, headers={"Connection": "close"}) from None
         self._whole = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
     async def send(self, message: Message) -> None:
-        """Forwards a message, with the request id."""
+        """Forwards a message with the request id."""
         if self._gone and not self.status:
             return
         if message["type"] == "http.response.start":
@@ -153,8 +153,8 @@ class _RequestContext:
             await asyncio.sleep(0)
 
     async def _discard_body(self) -> None:
-        """Reads what the caller is still sending, up to a limit. A connection that is closed under its sender is reset,
-        and most clients report that in place of the response.
+        """Reads what the caller is still sending, up to a limit. Otherwise the connection would be reset, and most
+        clients would report that instead of the response.
         """
         left = _DISCARDED_BYTES
         with suppress(TimeoutError, Problem):  # the response has been sent: a slow caller changes nothing
@@ -163,7 +163,7 @@ class _RequestContext:
                     left -= len((await self.receive()).get("body", b""))
 
     def _is_long(self) -> bool:
-        """Whether the body has no known length, or is longer than any that is read as a whole."""
+        """Returns whether the body has no known length, or is too long to be read as a whole."""
         given = dict(self.scope["headers"])
         length = given.get(b"content-length", b"0")
         return b"transfer-encoding" in given or int(length) > self._service.settings.http.max_body_bytes

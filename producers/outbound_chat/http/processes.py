@@ -1,6 +1,6 @@
-"""Runs several processes behind one address: they share the socket, and one that dies is restarted.
+"""Runs several processes behind one address: they share the socket, and a process that dies is restarted.
 
-Each ends with this process, even if it is killed: they watch a pipe whose other end only this process has open.
+Each ends with this process, even if this one is killed: they watch a pipe whose other end only this process has open.
 """
 
 import os
@@ -15,11 +15,11 @@ from outbound_chat.ending import Ending
 from outbound_chat.http.metrics import FOLDER_VARIABLE
 
 LONGEST_PAUSE_SECONDS = 1.0
-"""Short, since a request that ends one process may end all of them, and then nobody is served."""
+"""Short, since a request that kills one process may kill all of them, and then nobody is served."""
 
 
 def run_processes(listener: socket.socket, number: int, grace_seconds: float, ending: Ending) -> None:
-    """Keeps the processes of one service running until a signal comes, and returns when all have ended."""
+    """Keeps the processes of a service running until a signal, and returns when all of them have ended."""
     alive, held = os.pipe()
     descriptors = (listener.fileno(), alive)
     command = [sys.executable, "-m", "outbound_chat.http", *map(str, descriptors)]
@@ -38,7 +38,7 @@ def run_processes(listener: socket.socket, number: int, grace_seconds: float, en
 
 
 def end_with_parent(alive: int) -> None:
-    """Shuts this process down when the one that has the other end of the pipe is gone."""
+    """Shuts this process down when the process at the other end of the pipe has ended."""
 
     def watch() -> None:
         while os.read(alive, 1):

@@ -22,31 +22,31 @@ _log = logging.getLogger("outbound_chat.http")
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server; it notifies the app as soon as it is told to end, not only after all requests have ended."""
+    """uvicorn's server, which notifies the app as soon as it should stop, not only after all requests have ended."""
 
     def __init__(self, config: uvicorn.Config, ending: Ending) -> None:
         super().__init__(config)
         self._ending = ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts to serve unless it was already told to end; from here on uvicorn itself handles signals."""
+        """Starts to serve unless it should already stop. From here on, uvicorn itself handles signals."""
         if self._ending.signal:
             self.should_exit = True
         else:
             await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Has long polls respond, then ends as uvicorn does."""
+        """Makes long polls respond, then shuts down like uvicorn."""
         self.config.loaded_app.state.service.stopping.set()
         await super().shutdown(sockets)
 
 
 def check_binding(settings: Settings, host: str) -> str:
-    """Refuses an address that other machines reach while there is no API key. Returns in words who needs one.
+    """Refuses an address that other machines can reach while there is no API key. Returns in words who needs one.
 
     Raises:
-        SettingsError: other machines reach the address, and there is no active API key.
-        StoreError: other machines reach the address, and the API keys can't be read.
+        SettingsError: other machines can reach the address, and there is no active API key.
+        StoreError: other machines can reach the address, and the API keys can't be read.
     """
     local = is_loopback(host)
     try:
@@ -55,8 +55,8 @@ def check_binding(settings: Settings, host: str) -> str:
     except StoreError as error:
         if not local:
             raise
-        _log.warning("can't check for API keys yet, so each request is refused until Redis answers: %s", error)
-        return "whether callers need an API key is not known yet"
+        _log.warning("can't check for API keys yet, so all requests are refused until Redis answers: %s", error)
+        return "it is not yet known whether callers need an API key"
     if not local and not any(key.state is KeyState.ACTIVE for key in keys):
         raise SettingsError(
             f"http.host {host} can be reached from other machines, and there is no active API key; "
@@ -64,12 +64,12 @@ def check_binding(settings: Settings, host: str) -> str:
         )
     if keys:
         return "callers need an API key (outbound-chat keys list)"
-    _log.warning("unprotected: every program on this machine may do everything; make an API key: %s", MAKE_KEY)
+    _log.warning("unprotected: every program on this machine may do everything; create an API key: %s", MAKE_KEY)
     return "callers need no API key"
 
 
 def serve(settings: Settings, *, host: str | None = None, port: int | None = None, workers: int = 1) -> None:
-    """Serves until SIGTERM or SIGINT: then long polls respond at once, and running requests may finish.
+    """Serves until SIGTERM or SIGINT. Then long polls respond immediately, and running requests may finish.
 
     Raises:
         SettingsError: other machines could reach it without an API key.
@@ -140,7 +140,7 @@ def _config(settings: Settings, listener: socket.socket) -> uvicorn.Config:
 
 
 def _begin_logs(settings: Settings) -> None:
-    """Logs without what the format has no place for: of each record Python would look up its caller and thread.
+    """Logs without details that the format does not use: Python would look up the caller and thread of each record.
 
     https://docs.python.org/3/howto/logging.html#optimization
     """

@@ -1,4 +1,4 @@
-"""What all requests of one process share; made when the app starts, in the event loop that serves it."""
+"""What all requests of a process share. It is created when the app starts, in the event loop that serves it."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -17,14 +17,14 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Service:
-    """Settings, client, counters and API keys of one process."""
+    """Settings, client, counters and API keys of a process."""
 
     settings: Settings
     client: AsyncOutboundChat
     metrics: Metrics
     keyring: Keyring
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the service is told to end: long polls then respond at once."""
+    """Set when the service should stop: long polls then respond immediately."""
 
 
 def service_of(request: Request) -> Service:
@@ -33,12 +33,12 @@ def service_of(request: Request) -> Service:
 
 
 async def unless_over(request: Request, waiting: Coroutine[Any, Any, T]) -> T | None:
-    """Returns the result of `waiting`, or None once the caller has gone or the service ends. Only after the body."""
+    """Returns the result of `waiting`, or None if the caller disconnects or the service stops. Only after the body."""
     return await _first_of(waiting, _gone(request), _stopped(service_of(request)))
 
 
 async def unless_stopping(service: Service, waiting: Coroutine[Any, Any, T]) -> T | None:
-    """Returns the result of `waiting`, or None once the service ends."""
+    """Returns the result of `waiting`, or None if the service stops."""
     return await _first_of(waiting, _stopped(service))
 
 
@@ -47,7 +47,7 @@ async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
     may end between any two of them.
 
     Raises:
-        ClientDisconnect: the caller has gone, so the work was cancelled.
+        ClientDisconnect: the caller has disconnected, so the work was cancelled.
     """
 
     async def has_left() -> NoReturn:
@@ -58,7 +58,7 @@ async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _first_of(*several: Coroutine[Any, Any, T]) -> T:
-    """Returns or raises the outcome of the first that ends, and cancels the others."""
+    """Returns or raises the outcome of the first one that ends, and cancels the others."""
     tasks = [asyncio.ensure_future(one) for one in several]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Metrics of each budget from the store, for Prometheus: read at each request."""
+"""Metrics of each budget from the store, for Prometheus. They are read at each request."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime

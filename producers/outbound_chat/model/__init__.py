@@ -1,1 +1,1 @@
-"""What callers pass and get: values, ids and errors. It does no I/O, and imports only the configuration."""
+"""What callers pass and receive: values, ids and errors. It does no I/O and imports only the configuration."""

@@ -1,7 +1,7 @@
 """API keys of the HTTP service: `oc_<id>_<secret>`. The id is not secret; the secret is shown only once.
 
 The secret has 256 random bits. One round of SHA-256 is enough to store it: slow hashes (bcrypt, Argon2) protect secrets
-that people choose and others guess; nobody can try 2^256 of them, however fast the hash is.
+that people choose and others can guess, but 2^256 secrets can't be tried even with a fast hash.
 """
 
 import hashlib
@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 ANY_TOKEN = re.compile(r"oc_(?P<id>[0-9a-z]{12})_[0-9a-f]{64}")
-"""Matches a key, also for scanners of repositories and logs."""
+"""Matches a key. Scanners of repositories and logs can use it too."""
 SHORTEST_TOKEN = len("oc_") + 12 + len("_") + 64
-"""Bytes that an address with a key in it has at least, percent-encoded or not."""
+"""Shortest length in bytes of a URL that contains a key, percent-encoded or not."""
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 12
 _SECRET_BYTES = 32
@@ -28,7 +28,7 @@ class Scope(StrEnum):
     READ = "read"
     """See jobs, batches, budgets and events."""
     OPERATE = "operate"
-    """Cancel, hold, release, replay, and keep suppression lists."""
+    """Cancel, hold, release, replay, and edit suppression lists."""
 
 
 class KeyState(StrEnum):
@@ -43,7 +43,7 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """Allows `requests` at once, and as many in each `per` after that, over all processes of the service."""
+    """A rate limit: `requests` at once, then as many in each `per`, for all processes of the service together."""
 
     requests: int
     per: timedelta
@@ -55,31 +55,31 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewApiKey:
-    """What an API key is to allow."""
+    """What a new API key will allow."""
 
     name: str
-    """Who has it, for people."""
+    """Who uses it, for people."""
     scopes: tuple[Scope, ...]
-    """In the order of `Scope`; at least one."""
+    """At least one, in the order of `Scope`."""
     tenant: str | None = None
-    """The only tenant whose jobs it sees and enqueues; None: all."""
+    """The only tenant whose jobs it can see and enqueue; None: all tenants."""
     senders: tuple[str, ...] | None = None
-    """The only senders it uses, sorted; None: all."""
+    """The only senders that it can use, sorted; None: all senders."""
     rate: RateLimit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey(NewApiKey):
-    """An API key as it is stored, without anything that would give access."""
+    """An API key as it is stored, without its secret."""
 
     id: str
     state: KeyState
-    """By the clock of Redis, when it was read."""
+    """When it was read, by the clock of Redis."""
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
-    """Exact to a minute; None: never."""
+    """Exact to a minute; None if it was never used."""
 
 
 def new_token() -> str:
@@ -95,5 +95,5 @@ def id_of(text: str) -> str | None:
 
 
 def digest_of(token: str) -> str:
-    """Returns what is stored of it, in hexadecimal digits."""
+    """Returns the hash that is stored, in hexadecimal digits."""
     return hashlib.sha256(token.encode("ascii")).hexdigest()

@@ -1,4 +1,4 @@
-"""What callers see of a batch, and of the rows that were given for it."""
+"""Batches as callers see them, and the rows given for them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,92 +11,100 @@ from outbound_chat.model.jobs import ACTIVE, JobState
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row of a batch that was refused; nothing of it was stored."""
+    """A row of a batch that was rejected. Nothing of it was stored."""
 
     row: int
-    """Position in what was given, from 1."""
+    """Position among the given rows, from 1."""
     errors: tuple[FieldError, ...]
+    """Everything that is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """A batch as it was when it was read."""
+    """A batch at the time it was read."""
 
     id: str
+    """Id of the batch."""
     name: str
+    """Name of the batch, for people."""
     sender: str
+    """Name of the sender."""
     tenant: str | None
+    """Tenant that the batch counts toward, if any."""
     accepted: int
     """Jobs accepted."""
     rejected: int
-    """Rows refused before anything was stored."""
+    """Rows rejected before anything was stored."""
     counts: Mapping[JobState, int]
     """Jobs by state; with `unreadable` they add up to `accepted`."""
     unreadable: int
-    """Records that could not be read and were set aside for a person; 0 unless somebody wrote to Redis."""
+    """Records that could not be read and were set aside for inspection; 0 unless another program wrote to Redis."""
     created_at: datetime
+    """When the batch was created."""
     closed: bool
-    """No more jobs can be added."""
+    """Whether it accepts no more jobs."""
     final: bool
-    """It is closed, and every job of it is final."""
+    """Whether it is closed and all of its jobs are final."""
     rate: float
-    """Calls a second that it gets now: measured over its last 5 to 10 seconds of progress, else its share."""
+    """Calls per second that it gets now: measured over its last 5 to 10 seconds of progress, otherwise its share."""
     expected_end: datetime | None
-    """When the jobs it has will have been called, if nothing changes. None: it is over, `held_by` says why, or the
-    batch is one of a list, where none is predicted."""
+    """When its last job is expected to be sent, if nothing changes. None: the batch is final, `held_by` says why it
+    waits, or it was read as part of a list."""
     held_by: str
-    """Why no end can be predicted: who holds it and for what reason, or that no worker runs. Empty: it continues."""
+    """Why no end can be predicted: who holds it and why, or that no worker runs. Empty: it makes progress."""
 
     @property
     def remaining(self) -> int:
-        """Jobs that are not final yet."""
+        """Jobs that are not final."""
         return sum(self.counts.get(state, 0) for state in ACTIVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStart:
-    """How `enqueue_batch` began, reported before its first row is accepted."""
+    """How `enqueue_batch` starts, reported before its first row is accepted."""
 
     id: str
+    """Id of the batch."""
     resumed_rows: int
     """Rows that an earlier call with the same batch key added; 0 if the batch is new."""
     created_at: datetime | None
-    """When that call began the batch; None if it is new."""
+    """When that call created the batch; None if the batch is new."""
     repeated: bool
-    """The earlier call, or a cancel, has closed it: nothing new is accepted."""
+    """Whether the earlier call, or a cancellation, has closed the batch: nothing new is accepted."""
     unfinished_id: str | None
-    """Another batch of the same file and name, with other options, that is still open."""
+    """Another open batch of the same file and name, with other options, if any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchReceipt:
-    """What became of the rows given to `enqueue_batch`."""
+    """What happened to the rows given to `enqueue_batch`."""
 
     id: str
-    """Id of the batch; empty: every row of a file was refused, so there is none."""
+    """Id of the batch; empty if every row of a file was rejected, so that there is no batch."""
     accepted: int
     """Jobs accepted."""
     rejected: int
-    """Rows refused."""
+    """Rows rejected."""
     duplicates: int
-    """Rows whose idempotency key belongs to an earlier job that asked for the same; nothing was added."""
+    """Rows whose idempotency key belongs to an earlier job with the same content; nothing was added."""
     rejections: tuple[Rejection, ...] = field(repr=False)
-    """Why rows were refused, in order; empty when `on_rejected` was given, which got them instead."""
+    """The rejected rows, in order; empty if `on_rejected` was given, which received them instead."""
     resumed_rows: int = 0
-    """Rows that an earlier call with the same batch key had added; the other counts include them."""
+    """Rows that an earlier call with the same batch key added; the other counts include them."""
     repeated: bool = False
-    """The batch of this batch key was closed before: nothing new was accepted."""
+    """Whether the batch with this batch key was already closed: nothing new was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiringRow:
-    """A row that would expire before its turn."""
+    """A row that would expire before it is sent."""
 
     row: int
-    """Position in what was given, from 1."""
+    """Position among the given rows, from 1."""
     expires_at: datetime
+    """When it would expire."""
     expected_turn: datetime
-    """When it would be called if it did not expire."""
+    """When it would be sent if it did not expire."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,14 +167,14 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """What would become of the rows given to `preflight_batch`, if they were enqueued now. Nothing was stored."""
+    """What would happen to the rows given to `preflight_batch` if they were enqueued now. Nothing was stored."""
 
     accepted: int
-    """Rows that can be sent. It was not looked up whether their idempotency keys are known already."""
+    """Rows that would be accepted. Whether their idempotency keys were used before is not checked."""
     rejected: int
-    """Rows that would be refused."""
+    """Rows that would be rejected."""
     rejections: tuple[Rejection, ...] = field(repr=False)
-    """Why rows would be refused, in order; empty when `on_rejected` was given, which got them instead."""
+    """The rows that would be rejected, in order; empty if `on_rejected` was given, which received them instead."""
     faults: tuple[FaultCount, ...]
     """The same grouped by field and code, the most frequent first; at most 100 groups."""
     previews: tuple[Preview, ...] = field(repr=False)
@@ -174,18 +182,18 @@ class Preflight:
     parts: int
     """Message parts of all rows together."""
     rate: float
-    """Calls a second that the batch would get at first."""
+    """Calls per second that the batch would get at first."""
     starts_at: datetime | None
-    """When its first row would be called; None: no row was accepted."""
+    """When its first row would be sent; None: no row would be accepted."""
     ends_at: datetime | None
-    """When its last row would be called."""
+    """When its last row would be sent."""
     expiring: int
-    """Rows that would expire before their turn."""
+    """Rows that would expire before they are sent."""
     first_expiring: tuple[ExpiringRow, ...]
     """The first of them to expire, at most 10."""
     assumed_idle: bool
-    """Redis could not be reached, or knows nothing about the budget yet: only the settings count, and no other jobs."""
+    """Redis was unavailable or had no data about the budget, so the times assume that no other jobs wait."""
     workers: int
-    """Workers that run now; without any, the times assume that workers start now."""
+    """Workers that run now. If there are none, the times assume that workers start now."""
     held_by: str
-    """The hold that would stop it, in words; the times assume that the hold ends now. Empty: nothing is held."""
+    """The hold that would stop the batch, in words; the times assume that the hold ends now. Empty: there is none."""

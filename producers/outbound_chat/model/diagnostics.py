@@ -1,4 +1,4 @@
-"""What `outbound-chat doctor` finds, one `Check` a line.
+"""The findings of `outbound-chat doctor`, one `Check` per line.
 
 Other packages add checks with the entry point `outbound_chat.checks`.
 """
@@ -8,22 +8,22 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How bad a finding is."""
+    """How serious a finding is."""
 
     OK = "ok"
-    """Everything is as it should be."""
+    """Everything is in order."""
     WARNING = "warning"
-    """It works, but a person should know."""
+    """It works, but needs attention."""
     FAULT = "fault"
-    """It must be repaired before jobs can be sent, or sent safely."""
+    """It must be fixed before jobs can be sent, or sent safely."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding of the doctor."""
+    """A finding of the doctor."""
 
     subject: str
     level: Level
     finding: str
     advice: str = ""
-    """What to do; empty when nothing is to be done."""
+    """What to do; empty if there is nothing to do."""

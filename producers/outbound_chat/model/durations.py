@@ -1,4 +1,4 @@
-"""Durations in words: unlike a time, they need no time zone."""
+"""Writes durations for people. Unlike times, they need no time zone."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ _UNITS = ((86_400, "days"), (3_600, "h"), (60, "min"))
 
 
 def length_of(time: timedelta) -> str:
-    """Returns a duration in the largest unit of which it has two: `90 s`, `5 min`, `36 h`, `3 days`."""
+    """Returns a duration in the largest unit that fits into it at least twice: `90 s`, `5 min`, `36 h`, `3 days`."""
     seconds = max(0.0, time.total_seconds())
     for size, unit in _UNITS:
         if seconds >= 2 * size:

@@ -1,4 +1,4 @@
-"""Writes our records as JSON, the same from the command line and over HTTP: objects, times as ISO 8601."""
+"""Writes records as JSON, in the same form on the command line and over HTTP: objects, with times in ISO 8601."""
 
 import json
 from dataclasses import fields
@@ -11,7 +11,7 @@ from outbound_chat.model.jobs import Job
 
 
 def json_default(value: Any) -> Any:
-    """The `default` of `json.dumps`: returns one record as a dict, which may hold further records."""
+    """Returns a record as a dict, which may contain further records. For the `default` of `json.dumps`."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds")
     kind: Any = type(value)
@@ -33,5 +33,5 @@ _encode = json.JSONEncoder(default=json_default, separators=(",", ":")).encode
 
 
 def to_json(value: Any) -> bytes:
-    """Returns the value as JSON in ASCII: lone surrogates come out escaped, as they came in."""
+    """Returns the value as JSON in ASCII. Lone surrogates are escaped, as they were in the input."""
     return _encode(value).encode("ascii")

@@ -11,13 +11,13 @@ class Lane(NamedTuple):
     priority: Priority
     sender: str
     tenant: str = ""
-    """Empty: its jobs have none."""
+    """Empty if its jobs have no tenant."""
     batch: str = ""
-    """Local id. Empty: its jobs belong to none."""
+    """Local id of the batch. Empty if its jobs belong to no batch."""
 
     @classmethod
     def parse(cls, name: str) -> Self:
-        """Returns the lane of that name.
+        """Returns the lane with that name.
 
         Raises:
             ValueError: it is not the name of a lane.
@@ -31,5 +31,5 @@ class Lane(NamedTuple):
 
     @property
     def without_batch(self) -> str:
-        """The part of its name that lanes of other batches share, `priority:sender:tenant`."""
+        """The part of its name that lanes of other batches share: `priority:sender:tenant`."""
         return f"{self.priority.value}:{self.sender}:{self.tenant}"

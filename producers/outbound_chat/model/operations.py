@@ -1,4 +1,4 @@
-"""What operators see besides jobs and batches: holds, budgets, dead letters, events, suppressed numbers."""
+"""What operators see besides jobs and batches: holds, budgets, dead letters, events, suppressed numbers, webhooks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,72 +12,83 @@ from outbound_chat.model.why import WaitReason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A hold: no job of its scope is sent until it ends."""
+    """A hold. No job in its scope is sent until it ends."""
 
     budget: str
+    """Budget whose jobs it stops."""
     scope: str
     """`budget`, `sender`, `instance`, `tenant` or `batch`."""
     name: str
-    """Which one: the budget, the sender, the instance's id, the tenant, or the batch's id."""
+    """Name of the budget, sender or tenant, or id of the instance or batch."""
     owner: str
-    """`person`: until somebody releases it. `system`: until a probe, one job, is sent. `cancel`: until all its jobs are
-    cancelled."""
+    """`person`: it ends when somebody releases it. `system`: it ends when a probe, a single job, is sent. `cancel`: it
+    ends when all of its jobs are cancelled."""
     code: str
-    """Our stable code of the error that led to it, such as `access_denied`; empty for a person's hold."""
+    """Stable code of the error that caused it, such as `access_denied`; empty for a person's hold."""
     reason: str
+    """What the person gave as the reason, or what AWS answered."""
     since: datetime
+    """When it began."""
     probe_at: datetime | None
-    """When the next probe may start, for a hold of the system; in the past: with the next job. None for others."""
+    """For a hold of the system: when the next probe may start; if in the past, with the next job. None for others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetStatus:
-    """How a budget is doing."""
+    """The status of a budget."""
 
     name: str
+    """Name of the budget."""
     rate: float
-    """The most calls a second that it makes now; 0.0: nothing was sent yet."""
+    """Most calls per second that it currently makes; 0.0 until something was sent."""
     ceiling: float
-    """Calls a second that are configured; `rate` climbs up to it. 0.0: nothing was sent yet."""
+    """Configured calls per second, up to which `rate` can grow; 0.0 until something was sent."""
     burst: int
-    """Calls that it may make at once; 0: no worker was started for it yet."""
+    """Most calls that it makes at once; 0 until a worker was started for it."""
     workers: int
     """Workers seen within the last 10 seconds."""
     pumps: int
-    """Pumps at work."""
+    """Pumps that are working."""
     accepted: int
-    """All jobs it has accepted so far."""
+    """Jobs accepted so far."""
     counts: Mapping[str, int]
-    """Jobs that are `waiting` and `leased` (a worker is calling), and how many have ended in each state so far."""
+    """Jobs `waiting` and `leased` (a worker is calling Connect), and jobs that have ended so far, by state."""
     oldest_due: datetime | None
-    """When the first of the jobs whose turn is next was due; None: none is due."""
+    """When the first of the next jobs became due; None: no job is due."""
     holds: tuple[Hold, ...]
+    """Holds of the budget, and of what is in it."""
     webhooks: Mapping[str, int]
-    """Webhooks that are `waiting` and `posting`, for the first 500 hosts, and `dead` ones that are listed."""
+    """Webhooks `waiting` and `posting`, of the first 500 hosts, and `dead` ones."""
     listed: int = 0
-    """Single jobs that `jobs` looks at, 18 bytes of Redis each."""
+    """Single jobs that `jobs` can list, at 18 bytes of Redis each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneStatus:
-    """The waiting jobs of one sender, tenant, priority and batch."""
+    """A lane: the waiting jobs of one priority, sender, tenant and batch."""
 
     budget: str
+    """Budget that its calls count toward."""
     priority: Priority
+    """Priority of its jobs."""
     sender: str
+    """Sender of its jobs."""
     tenant: str | None
+    """Tenant of its jobs, if any."""
     batch_id: str | None
+    """Batch of its jobs, if any."""
     waiting: int
+    """Jobs that wait."""
     due: int
-    """Those whose own time has come."""
+    """Jobs that could be sent now if nothing stopped them."""
     next_due: datetime | None
-    """When the first of them is due, or was."""
+    """When the first job is due, or was."""
     stopped_by: WaitReason | None
-    """The rule that stops its due jobs now; None: they wait for their turn, or none is due."""
+    """What stops its due jobs now; None: they wait for their turn, or no job is due."""
     until: datetime | None
-    """When that rule is tried again; None: an event ends it."""
+    """When that may end; None: only an event ends it, such as a release."""
     stop_reason: str
-    """What a person said, or what AWS answered, if it is held; empty otherwise."""
+    """If it is held: what the person gave as the reason, or what AWS answered. Otherwise empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,19 +96,21 @@ class Lanes:
     """The lanes with the most waiting jobs, of all budgets."""
 
     lanes: tuple[LaneStatus, ...]
+    """The lanes, the longest first."""
     total: int
     """Lanes with waiting jobs."""
     looked: int
-    """How many of them were looked at: all, up to 500 of a budget; of more, those whose turn is next and a sample."""
+    """How many of them were compared: up to 500 of each budget; beyond that, those whose turn is next and a sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPage:
-    """A page of jobs: those of a batch by their rows, single ones the newest first."""
+    """A page of jobs: those of a batch in the order of the rows, single ones the newest first."""
 
     jobs: tuple[Job, ...]
+    """The jobs."""
     cursor: str | None
-    """Where the next page begins; None: this was the last."""
+    """Cursor of the next page; None if this is the last page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,65 +132,69 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPage:
-    """A page of the batches of a budget: those that are not final, the newest first, then those that ended last."""
+    """A page of the batches of a budget: those that are not final, newest first, then those that ended, last first."""
 
     batches: tuple[Batch, ...]
-    """With their counts and measured rate, without predictions."""
+    """The batches, with counts and measured rate but without predictions."""
     cursor: str | None
-    """Where the next page begins; None: this was the last."""
+    """Cursor of the next page; None if this is the last page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetters:
-    """A page of failed and uncertain jobs, the newest first."""
+    """A page of failed and uncertain jobs, newest first."""
 
     jobs: tuple[Job, ...]
+    """The jobs."""
     cursor: str | None
-    """Where the next page begins; None: this was the last."""
+    """Cursor of the next page; None if this is the last page."""
 
 
 class EventKind(StrEnum):
-    """What happened."""
+    """Kind of an event."""
 
     JOB_FINAL = "job_final"
-    """A job ended; an uncertain one ends a second time if its ContactId arrives late."""
+    """A job ended. An uncertain job ends a second time if its ContactId arrives late."""
     BATCH_ACCEPTED = "batch_accepted"
-    """A batch was closed, by its producer or because it was cancelled: all its jobs are in the store."""
+    """A batch was closed, by its producer or by a cancellation: all of its jobs are in the store."""
     BATCH_FINAL = "batch_final"
-    """A batch is closed, and every job of it is final."""
+    """A batch is closed, and all of its jobs are final."""
     REPAIRED = "repaired"
-    """A job or lane that would have waited for ever was put back where it belongs."""
+    """A job or lane that would have waited forever was repaired."""
     FAULT = "fault"
-    """A count does not add up, or a record is lost; nothing was changed."""
+    """A count does not add up, or a record is lost. Nothing was changed."""
     CLEARED = "cleared"
     """A fault no longer exists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened in a budget. It has only ids and codes."""
+    """Something that happened in a budget. It contains only ids and codes."""
 
     number: int
-    """Events of a budget are numbered from 1 without a gap."""
+    """Number of the event: events of a budget are numbered from 1 without gaps."""
     at: datetime
+    """When it happened."""
     kind: EventKind
+    """What happened."""
     id: str
-    """Of the job, batch or lane; the budget's name if it is about the whole budget."""
+    """Id of the job, batch or lane, or the name of the budget."""
     state: JobState | None
-    """Of a job: how it ended."""
+    """For a job: how it ended."""
     code: str
-    """Of a failed or uncertain job: our code of its last attempt. Of a repair or fault: which finding it is."""
+    """For a failed or uncertain job: the code of its last attempt. For a repair or fault: which one it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """What happened since a number, the oldest first."""
+    """Events after a given number."""
 
     events: tuple[Event, ...]
+    """The events, oldest first."""
     missed: int
-    """How many events in between were trimmed before they were read; 0: none."""
+    """How many events were trimmed before they could be read."""
     next: int
-    """What to pass as `since` the next time."""
+    """Number to pass as `since` in the next call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,47 +202,54 @@ class SuppressedNumber:
     """A number that a sender must not contact."""
 
     number: str = field(repr=False)
+    """Phone number in E.164 form."""
     since: datetime
-    """When it was put on the list."""
+    """When it was added to the list."""
     reason: str = field(repr=False)
-    """The reason that was given then; may be empty."""
+    """Why it is on the list; may be empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuppressedPage:
-    """A page of a suppression list, in no order."""
+    """A page of a suppression list, in no particular order."""
 
     numbers: tuple[SuppressedNumber, ...]
+    """The numbers."""
     cursor: str | None
-    """Where the next page begins; None: this was the last."""
+    """Cursor of the next page; None if this is the last page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadWebhook:
-    """A webhook that was given up."""
+    """A webhook that was given up. It can be replayed."""
 
     id: str
-    """As its receiver would see it in `webhook-id`: of a job and its state, or of a batch."""
+    """Id of the webhook, which receivers see in `webhook-id`: that of a job with its state, or that of a batch."""
     host: str
-    """Where it was posted to. The rest of the URL may be secret."""
+    """Host that it was posted to. The rest of the URL may be secret."""
     attempts: int
+    """How often it was posted."""
     code: str
-    """The result of the last post, such as `status_500`; the list is in `docs/webhooks.md`."""
+    """Result of the last post, such as `status_500`; `docs/webhooks.md` lists all of them."""
     first_at: datetime | None
-    """When its first post ended; None: none was made."""
+    """When its first post ended; None: it was never posted."""
     dead_at: datetime
+    """When it was given up."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookHost:
-    """A host that webhooks wait for."""
+    """A host that webhooks are posted to."""
 
     budget: str
+    """Budget of the jobs and batches."""
     host: str
+    """Host of their URLs."""
     waiting: int
+    """Webhooks that wait."""
     posting: int
-    """Posts in progress, or whose courier was lost a moment ago."""
+    """Posts in progress, including those whose courier was just lost."""
     failures: int
-    """Posts in a row that got no answer."""
+    """Posts in a row that got no response."""
     paused_until: datetime | None
-    """Nothing is posted to it until then; None: it is not paused."""
+    """When posting resumes; None: it is not paused."""

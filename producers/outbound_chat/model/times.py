@@ -1,4 +1,4 @@
-"""Converts between instants and milliseconds since 1970, as Redis has them."""
+"""Converts between instants and milliseconds since 1970, as used in Redis."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,17 +12,17 @@ def utc_now() -> datetime:
 
 
 def to_ms(instant: datetime) -> int:
-    """Returns the milliseconds since 1970 of an aware instant."""
+    """Returns an aware instant as milliseconds since 1970."""
     return int(instant.timestamp() * 1000)
 
 
 def from_ms(ms: float) -> datetime:
-    """Returns the instant in UTC."""
+    """Returns milliseconds since 1970 as an instant in UTC."""
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def in_ms(duration: timedelta) -> int:
-    """Milliseconds of a duration, rounded down."""
+    """Returns a duration in milliseconds, rounded down."""
     return int(duration.total_seconds() * 1000)
 
 

@@ -1,7 +1,7 @@
-"""Why a job waits: a stable code, a sentence for people, its position, and when it may be called.
+"""Why a job waits: a stable code, a sentence for people, its position, and when it may be sent.
 
-Nothing is decided here: the rules are those that a claim follows, read in the same script on the same server. The first
-rule that would stop the job is named; `docs/why.md` has the order, and what to do about each.
+The rules are those that a claim follows, and one script reads them on the server. The reason is the first rule that
+would stop the job. `docs/why.md` has the order of the rules, and what to do about each.
 """
 
 from dataclasses import dataclass
@@ -12,79 +12,81 @@ from outbound_chat.model.jobs import Job
 
 
 class WaitReason(StrEnum):
-    """What a job waits for, in the order in which the rules are checked."""
+    """Why a job waits, in the order in which the rules are checked."""
 
     FINAL = "final"
-    """It is done: it has ended."""
+    """The job has ended."""
     CANCELLING = "cancelling"
-    """It was cancelled: a call in flight decides; without one, it ends with its batch or tenant."""
+    """The job was cancelled. A call in flight decides how it ends; without one, it ends with its batch or tenant."""
     SENDING = "sending"
     """A worker is calling Connect for it."""
     EXPIRING = "expiring"
-    """Its time has passed: it ends without a call."""
+    """It was not sent in time, and is about to end as `expired`."""
     SCHEDULED = "scheduled"
     """Its `send_at` is in the future."""
     QUIET_HOURS = "quiet_hours"
-    """Its sender has quiet hours where its number is."""
+    """Its sender has quiet hours in the recipient's time zone."""
     BACKOFF = "backoff"
-    """A call led to no contact, or a worker gave it back without one, and its next attempt is not due yet."""
+    """A call created no contact, or a worker returned the job without a call, and the next attempt is not due yet."""
     NO_SETTINGS = "no_settings"
-    """Redis has no settings of its budget: no worker was started for it yet."""
+    """No worker was started for its budget yet, so Redis has no settings of the budget."""
     NO_WORKER = "no_worker"
     """No worker runs for its budget."""
     NO_KEY = "no_key"
     """Its request is encrypted with a key that no worker of its budget has."""
     BUDGET_HELD = "budget_held"
-    """A person holds its budget."""
+    """A person has put its budget on hold."""
     HELD_BY_PERSON = "held_by_person"
-    """A person holds its sender, instance, tenant or batch."""
+    """A person has put its sender, instance, tenant or batch on hold."""
     HELD_BY_SYSTEM = "held_by_system"
-    """AWS refuses its sender, instance, tenant or batch; after a wait, one job is tried."""
+    """AWS refused its sender, instance, tenant or batch. One job is tried after a wait."""
     PROBING = "probing"
-    """AWS refused its sender, instance, tenant or batch; a probe is in progress."""
+    """AWS refused its sender, instance, tenant or batch. One job is being tried now."""
     SENDER_CALLS = "sender_calls"
-    """Its sender has as many calls at a time as it may."""
+    """Its sender already has as many calls in flight as allowed."""
     BATCH_CALLS = "batch_calls"
-    """Its batch has as many calls at a time as it may."""
+    """Its batch already has as many calls in flight as allowed."""
     OPEN_CHATS = "open_chats"
-    """Its instance has as many open chats as it may."""
+    """Its instance already has as many open chats as allowed."""
     NUMBER_PACE = "number_pace"
-    """Its source number has sent the parts that it may send now."""
+    """The number of its sender has reached its rate of message parts."""
     NO_PUMP = "no_pump"
-    """Workers run, but none starts the work that they request through Celery."""
+    """Workers run, but none of them starts the tasks that they publish through Celery."""
     PROVIDER_PAUSE = "provider_pause"
     """AWS asked all callers of the budget to wait."""
     PACED = "paced"
-    """Its budget has no call for it yet; others may go first."""
+    """The budget's rate allows no call for it yet. Other jobs may go first."""
     NEXT = "next"
-    """Nothing stops it: one of the next claims takes it."""
+    """Nothing stops it: it is sent next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Why:
-    """What a job waited for when this was asked."""
+    """Why a job waits, and when it is expected to be sent."""
 
     job: Job
+    """The job, read together with the reason."""
     asked_at: datetime
-    """By the clock of Redis, as all times here."""
+    """When this was true. All times here are by the clock of Redis."""
     reason: WaitReason
+    """The reason, for programs."""
     explanation: str
-    """A sentence or two for people, with what to do if anything. Holds no phone number and no text."""
+    """The reason in a sentence or two, with what to do about it. It contains no phone number and no message text."""
     then: WaitReason | None
-    """What would stop it next, as things stand; None when time or its turn alone would."""
+    """What would stop the job next; None if it would only wait for a time or for its turn."""
     position: int | None
-    """Jobs of its lane (same priority, sender, tenant, batch) that are sent before it; None when it does not wait."""
+    """Jobs before it in its lane (same priority, sender, tenant and batch); None if it does not wait."""
     ahead: int | None
-    """Estimate of all jobs of the budget that are sent before it; None when it does not wait."""
+    """Estimate of all jobs of the budget before it; None if it does not wait."""
     next_attempt_at: datetime | None
-    """Earliest time of its next call; None when that is not known, such as under a person's hold. Never in the past."""
+    """Earliest time of its next call; None if unknown, for example during a person's hold. Never in the past."""
     expected_at: datetime | None
-    """Estimate of when it is called, see `docs/why.md`; None when that is not known. Never in the past."""
+    """Estimate of when it is sent, as `docs/why.md` explains; None if unknown. Never in the past."""
     scope: str | None
-    """What the reason concerns, such as `sender:support` or `budget:main`; None when it is only the job."""
+    """What the reason applies to, such as `sender:support` or `budget:main`; None if only to the job."""
     held_by: str | None
-    """`person` or `system`; None when nobody holds it."""
+    """Who holds it: `person` or `system`; None if it is not held."""
     held_reason: str | None
-    """What the person said, or the answer that led to the system's hold."""
+    """What the person gave as the reason, or what AWS answered."""
     until: datetime | None
-    """When the rule may end; None when an event decides, such as a release."""
+    """When the reason may end; None if only an event ends it, such as a release."""

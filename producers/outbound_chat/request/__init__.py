@@ -1,8 +1,8 @@
-"""The request of a job: every parameter of StartOutboundChatContact, how callers write it, and what is wrong with it.
+"""The request of a job: every parameter of StartOutboundChatContact, how callers write it, and how it is checked.
 
-It sends nothing, and needs no AWS library: producers check a job with it before anything is stored, workers again
-before the call. The one idea: a request is kept in the words of the API, so nothing is lost between the caller and
-Amazon Connect; what a job leaves out is filled in from its sender at the last moment.
+It sends nothing and needs no AWS library. Producers use it to check a job before anything is stored, and workers check
+the job again before the call. The main idea: a request is kept in the terms of the API, so nothing is lost between the
+caller and Amazon Connect; what a job omits is filled in from its sender just before the call.
 https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
 """
 

@@ -1,4 +1,4 @@
-"""Rules of the documentation about attributes of a contact and of its segments; `_rules` has the table and the sources.
+"""Documented rules for contact attributes and segment attributes; `_rules` has the table and the sources.
 
 Each rule accepts values of any shape and ignores those of a wrong shape, which the walk over the shape reports.
 """
@@ -25,7 +25,7 @@ def keys(value: Any, path: Path, _: Sender, found: Found) -> None:
 
 
 def segment_keys(value: Any, path: Path, _: Sender, found: Found) -> None:
-    """Checks the keys of segment attributes; system keys have a prefix that the documented rule forbids."""
+    """Checks the keys of segment attributes. System keys have a prefix that the documented rule forbids."""
     wants = "its name must have only letters A-Z, digits, '-' and '_', after 'connect:' in a system attribute"
     _check_keys(value, path, found, _is_segment_key, wants)
 
@@ -41,24 +41,24 @@ def _check_keys(value: Any, path: Path, found: Found, is_key: Callable[[str], ob
 
 
 def total_bytes(value: Any, path: Path, sender: Sender, found: Found) -> None:
-    """Checks that all attributes, with the sender's own, fit into a contact.
+    """Checks that all attributes, including those of the sender, fit into a contact.
 
     https://docs.aws.amazon.com/connect/latest/APIReference/API_StartChatContact.html
     """
     merged = {**sender.attributes, **value} if isinstance(value, dict) else sender.attributes
     texts = [text for pair in merged.items() for text in pair if isinstance(text, str)]
     if sum(len(text.encode(errors="surrogatepass")) for text in texts) > ATTRIBUTE_BYTES:
-        message = f"must be at most {ATTRIBUTE_BYTES:,} UTF-8 bytes in all, with those of the sender; shorten some"
+        message = f"must be at most {ATTRIBUTE_BYTES:,} UTF-8 bytes, including those of the sender; shorten some"
         found.append(Finding(path, FieldCode.TOO_LONG, message))
 
 
 def subtype(value: Any, path: Path, sender: Sender, found: Found) -> None:
-    """Checks that a channel, if the request names one, is that of the sender."""
+    """Checks that the channel in the request, if any, is that of the sender."""
     if not isinstance(value, dict) or "connect:Subtype" not in value:
         return
     subtype = value["connect:Subtype"]
     if isinstance(subtype, dict) and subtype.get("ValueString") != sender.channel.subtype:
-        message = f'must be "{sender.channel.subtype}", the channel of the sender; leave it out, or name another sender'
+        message = f'must be "{sender.channel.subtype}", the channel of the sender; leave it out or name another sender'
         found.append(Finding((*path, "connect:Subtype", "ValueString"), FieldCode.SENDER_MISMATCH, message))
 
 

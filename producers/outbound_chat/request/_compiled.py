@@ -1,11 +1,11 @@
-"""What pydantic compiles from the shapes: a check that copies a request, and the short JSON that Redis holds.
+"""Validators that pydantic compiles from the shapes: a check that copies a request, and the short JSON for Redis.
 
-Most requests are valid, and the check costs a tenth of the walk over the shapes and the rules. Those say what is wrong
-with all other requests: a request that is refused here may be valid, as rare forms are, but none that they refuse is
-accepted here, which tests compare.
+Most requests are valid, and this check costs a tenth of the walk over the shapes and rules. Only the walk decides what
+is wrong with the others: a request that is refused here may be valid in a rare form, but a request that the walk
+refuses is never accepted here. Tests compare the two.
 
-The short JSON begins with a blank and has `SHORT` names for the members that the API names at length: a job takes a
-fifth less memory. Requests that are refused here are stored as plain JSON.
+The short JSON begins with a space and has `SHORT` names for the long names of the API: a job takes a fifth less memory.
+Requests that are refused here are stored as plain JSON.
 """
 
 import re
@@ -51,7 +51,7 @@ SHORT = {
     "SupportedMessagingContentTypes": "y",
     "ClientToken": "k",
 }
-"""Names in the short JSON. They are stored, so that none of them may change."""
+"""Names in the short JSON. They are stored, so they must never change."""
 
 _KEY = "^[A-Za-z0-9_-]+$"
 _SEGMENT_KEY = "^(?:connect:)?[A-Za-z0-9_-]+$"
@@ -63,9 +63,9 @@ _LONGEST = ATTRIBUTE_BYTES // (4 * 2 * 2 * _MOST_ATTRIBUTES)
 
 
 def copy_and_check(body: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """Returns a copy of the stored form, as `normalize` makes it, and its short JSON if it is surely valid, else "".
+    """Returns a copy of the stored form, as `normalize` makes it, and its short JSON if it is certainly valid, else "".
 
-    That says nothing about `to`, `text`, the channel, and the bytes of all attributes: they depend on the sender.
+    It does not check `to`, `text`, the channel, and the bytes of all attributes: they depend on the sender.
     """
     try:
         copy: dict[str, Any] = _of_objects.validate_python(body)
@@ -76,10 +76,10 @@ def copy_and_check(body: dict[str, Any]) -> tuple[dict[str, Any], str]:
 
 
 def read_short(text: str) -> tuple[dict[str, Any], bool]:
-    """Returns the stored form of short JSON, and whether it is surely valid.
+    """Returns the stored form of short JSON, and whether it is certainly valid.
 
     Raises:
-        ValueError: it is no short JSON.
+        ValueError: it is not short JSON.
     """
     try:
         body: dict[str, Any] = _of_json.validate_json(text)
@@ -89,7 +89,7 @@ def read_short(text: str) -> tuple[dict[str, Any], bool]:
 
 
 def _is_clean(json: str) -> bool:
-    """Whether no text has a control character but line breaks and tabs; in JSON the others are written like these."""
+    """Returns whether no string has control characters except line breaks and tabs."""
     raw = "\x7f" in json if json.isascii() else _C1(json)
     return not raw and "\\u00" not in json and "\\b" not in json and "\\f" not in json
 
@@ -100,10 +100,10 @@ def _has_plain_text(body: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Builder:
-    """Builds the schema of a request. Not in it: endpoints, messages that are not plain text, rare kinds of values."""
+    """Builds the schema of a request, without endpoints, messages other than plain text, and rare kinds of values."""
 
     short: bool
-    """Whether members are read under their short names."""
+    """Whether to read members under their short names."""
     checks: bool = True
 
     def request(self) -> CoreSchema:
@@ -131,7 +131,7 @@ class _Builder:
     def _of(
         self, shape: Shape, *, filled: bool = False, pattern: str | None = None, longest: int | None = None
     ) -> CoreSchema:
-        """`filled`: it must not be empty, which shapes may allow. `longest`: characters, where that is stricter."""
+        """`filled`: it must not be empty, even if the shape allows it. `longest`: a stricter limit of characters."""
         match shape:
             case Text():
                 least = max(shape.min or 0, int(filled))

@@ -1,4 +1,4 @@
-"""Copies values: any mapping becomes a dict, any tuple a list, and the caller's own objects are not changed."""
+"""Copies values: mappings become dicts, tuples become lists, and the caller's objects are not changed."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -12,9 +12,9 @@ NEVER_MISSING = _LEAVES | {bool, dict, list, tuple}
 
 
 def normalize(value: Any, depth: int = 0) -> Any:
-    """Returns a copy in types that JSON and boto3 accept, so that the caller may reuse the value; other types pass.
+    """Returns a copy in types that JSON and boto3 accept, so that the caller can reuse the value. Other types pass.
 
-    What is nested deeper than a request may be passes unchanged: validation refuses it.
+    Values that are nested too deeply for a request pass unchanged: validation refuses them.
     """
     if value.__class__ in _LEAVES or depth > DEEPEST:
         return value
@@ -27,7 +27,7 @@ def normalize(value: Any, depth: int = 0) -> Any:
 
 
 def is_missing(value: object) -> bool:
-    """Whether it means no value: None, NaN of any number type, NaT, or NA of pandas.
+    """Returns whether this means no value: None, NaN of any number type, or NaT or NA of pandas.
 
     NaN and NaT differ from themselves, and `NA != NA` is NA.
     https://pandas.pydata.org/docs/user_guide/missing_data.html
@@ -42,7 +42,7 @@ def is_missing(value: object) -> bool:
 
 
 def last_part(value: Any) -> Any:
-    """Returns the id in an ARN, which is its last part: the API takes ids where the console shows ARNs.
+    """Returns the id in an ARN, which is its last part: the API takes ids, but the console shows ARNs.
 
     https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
     """
@@ -50,7 +50,7 @@ def last_part(value: Any) -> Any:
 
 
 def segment_value(value: Any) -> Any:
-    """Returns a plain text or whole number as a segment attribute in API form; anything else passes."""
+    """Returns a plain string or integer as a segment attribute in API form. Other values pass."""
     if isinstance(value, str):
         return {"ValueString": value}
     if isinstance(value, int) and not isinstance(value, bool):

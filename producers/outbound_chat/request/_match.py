@@ -1,4 +1,4 @@
-"""Finds the sender of a raw request whose caller names none."""
+"""Finds the sender of a raw request that does not name its sender."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,15 +13,15 @@ _NO_OBJECT = FieldError("SourceEndpoint", FieldCode.WRONG_TYPE, "must be an obje
 
 
 def match_sender(kwargs: Mapping[str, Any], senders: Mapping[str, Sender]) -> str | InvalidJob:
-    """Returns the name of the one sender with the InstanceId (or its ARN) and the source number of a raw request.
+    """Returns the name of the sender with the InstanceId (or its ARN) and the source number of a raw request.
 
     If several senders have both, the ContactFlowId decides if one of them has it, then the `connect:Subtype`. An
-    `InvalidJob` says why there is none: a field is missing (`required`) or no object (`wrong_type`), no sender has both
-    (`unknown_sender`), or several do and nothing decides between them (`ambiguous_sender`).
+    `InvalidJob` says why no sender was found: a field is missing (`required`) or not an object (`wrong_type`), no
+    sender matches (`unknown_sender`), or several do (`ambiguous_sender`).
     """
     instance, source = last_part(kwargs.get("InstanceId")), _inside(kwargs, "SourceEndpoint", "Address")
     if missing := [field for field, value in ((_INSTANCE, instance), (_SOURCE, source)) if value is None]:
-        message = "is required where no sender is named; add it, or name a sender"
+        message = "is required without a sender; add it or name a sender"
         faults = {field: FieldError(field, FieldCode.REQUIRED, message) for field in missing}
         if not isinstance(kwargs.get("SourceEndpoint"), Mapping | None):
             faults[_SOURCE] = _NO_OBJECT
@@ -50,7 +50,7 @@ def _unknown(instance: Any, source: Any, senders: Mapping[str, Sender]) -> list[
     known_source = any(sender.source == source for sender in senders.values())
     fields = [field for field, known in ((_INSTANCE, known_instance), (_SOURCE, known_source)) if not known]
     wants = f"configured are: {_list(senders)}" if senders else "none is configured"
-    message = f"belongs to no configured sender; correct it, or add a sender ({wants})"
+    message = f"does not belong to a configured sender; correct it or add a sender ({wants})"
     # Both may be known, and still belong to different senders.
     return [FieldError(field, FieldCode.UNKNOWN_SENDER, message) for field in fields or (_SOURCE,)]
 

@@ -1,4 +1,4 @@
-"""Rules of the documentation about endpoints and messages; `_rules` has the table and the sources.
+"""Documented rules for endpoints and messages; `_rules` has the table and the sources.
 
 Each rule accepts values of any shape and ignores those of a wrong shape, which the walk over the shape reports.
 """
@@ -30,18 +30,16 @@ _is_source_arn = re.compile(r"arn:aws[a-z-]*:connect:[a-z0-9-]+:[0-9]{12}:phone-
 
 
 def number(value: Any, path: Path, _: Sender, found: Found) -> None:
-    """Checks for E.164, with a length that its country has."""
+    """Checks that it is in E.164 form, with a length that its country has."""
     # A value that is not text was reported before.
     if isinstance(value, str) and (fault := number_fault(value)):
         found.append(Finding(path, *fault))
 
 
 def content(value: Any, path: Path, sender: Sender, found: Found) -> None:
-    """Checks that there is something to read, no longer than the channel carries in the alphabet of the text."""
+    """Checks that the text is not blank, and not longer than the channel allows for its alphabet."""
     if isinstance(value, str) and value and not _is_visible(value):
-        found.append(
-            Finding(path, FieldCode.TOO_SHORT, "must have more than blanks; give a text to read or leave the field out")
-        )
+        found.append(Finding(path, FieldCode.TOO_SHORT, "must not be blank; write a message or leave the field out"))
     # A character takes at most two units of either alphabet: short texts need no counting.
     if not isinstance(value, str) or len(value) <= SMS_UTF16_UNITS // 2:
         return
@@ -75,15 +73,15 @@ def content_of_message(value: Any, path: Path, sender: Sender, found: Found) -> 
 
 
 def content_type(value: Any, path: Path, _: Sender, found: Found) -> None:
-    """Checks for plain text."""
+    """Checks that it is plain text."""
     # The operation also accepts markdown, JSON and interactive responses; neither SMS nor WhatsApp carries them.
     if isinstance(value, dict) and isinstance(value.get("ContentType"), str) and value["ContentType"] != "text/plain":
-        message = "must be text/plain; SMS and WhatsApp carry no other content"
+        message = "must be text/plain, the only type that SMS and WhatsApp carry"
         instead(found, (*path, "ContentType"), FieldCode.NOT_ALLOWED, message)
 
 
 def endpoint_type(kind: str) -> Check:
-    """Returns a check for an endpoint of this type, with an address."""
+    """Returns a check that an endpoint has this type and an address."""
 
     def check(value: Any, path: Path, _: Sender, found: Found) -> None:
         if not isinstance(value, dict):
@@ -103,7 +101,7 @@ def destination_address(value: Any, path: Path, sender: Sender, found: Found) ->
 
 
 def source_address(value: Any, path: Path, sender: Sender, found: Found) -> None:
-    """Checks for the number of the sender."""
+    """Checks that it is the number of the sender."""
     address = value.get("Address") if isinstance(value, dict) else None
     if not isinstance(address, str):
         return
@@ -112,25 +110,25 @@ def source_address(value: Any, path: Path, sender: Sender, found: Found) -> None
         message = "must be the ARN of a number claimed in Amazon Connect (Connect console, Phone numbers)"
         found.append(Finding(place, FieldCode.INVALID_ARN, message))
     elif address != sender.source:
-        message = "is not the number of the sender; leave it out, or name the sender that has it"
+        message = "is not the number of the sender; leave it out or name the sender that has it"
         found.append(Finding(place, FieldCode.SENDER_MISMATCH, message))
 
 
 def instance(value: Any, path: Path, sender: Sender, found: Found) -> None:
-    """Checks for the instance of the sender."""
+    """Checks that it is the instance of the sender."""
     if isinstance(value, str) and value != sender.instance_id:
-        message = "is not the instance of the sender; leave it out, or name the sender that has it"
+        message = "is not the instance of the sender; leave it out or name the sender that has it"
         found.append(Finding(path, FieldCode.SENDER_MISMATCH, message))
 
 
 def profile_is_json(value: Any, path: Path, _: Sender, found: Found) -> None:
-    """Checks that the attributes of a customer profile are a JSON object, written as text."""
+    """Checks that the attributes of a customer profile are a JSON object in a string."""
     attributes = value.get("TemplateAttributes") if isinstance(value, dict) else None
     text = attributes.get("CustomerProfileAttributes") if isinstance(attributes, dict) else None
     if isinstance(text, str) and not _is_json_object(text):
         place = (*path, "TemplateAttributes", "CustomerProfileAttributes")
         found.append(
-            Finding(place, FieldCode.INVALID_JSON, 'must be a JSON object as text, such as {"FirstName": "Ana"}')
+            Finding(place, FieldCode.INVALID_JSON, 'must be a JSON object in a string, such as {"FirstName": "Ana"}')
         )
 
 
@@ -146,13 +144,13 @@ def _refuse(constant: str) -> None:
 
 
 def filled(value: Any, path: Path, _: Sender, found: Found) -> None:
-    """Checks that it is not empty, which the model does not demand."""
+    """Checks that it is not empty, which the model would allow."""
     if value == "":
-        found.append(Finding(path, FieldCode.TOO_SHORT, "must not be empty; give a text or leave the field out"))
+        found.append(Finding(path, FieldCode.TOO_SHORT, "must not be empty; give a value or leave the field out"))
 
 
 def supported_types(value: Any, path: Path, _: Sender, found: Found) -> None:
-    """Checks for known content types, with text/plain among them."""
+    """Checks that all content types are known and include text/plain."""
     if not isinstance(value, list):
         return
     if "text/plain" not in value:

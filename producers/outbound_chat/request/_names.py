@@ -1,6 +1,6 @@
-"""Two dialects name the same fields: the API's own names, and the short names of our options.
+"""Translates between the two names of each field: the API's own, and the short name of our option.
 
-A path is kept as the API names it; `written` turns it into what this caller wrote, for error messages.
+A path is kept in the API's names; `written` returns it as the caller wrote it, for error messages.
 """
 
 import re
@@ -19,14 +19,14 @@ OPTIONS: Mapping[str, str] = {
     option: option if option in {"to", "text"} else "".join(map(str.capitalize, option.split("_")))
     for option in sorted(SHORT_FORM)
 }
-"""Options of the short form, and the member that each is."""
+"""Options of the short form with their members in the API."""
 OF_A_JOB = OWN_OPTIONS | SHORT_FORM
-"""All that the short form knows."""
+"""All names of the short form."""
 
 API_NAMES: Names = {"to": "DestinationEndpoint.Address", "text": "InitialSystemMessage.Content"}
-"""What a raw request calls the two members that are kept under a short name."""
+"""Names in a raw request of the two members that are kept under a short name."""
 SHORT_NAMES: Names = {"DestinationEndpoint": "to", **{member: option for option, member in OPTIONS.items()}}
-"""What the short form calls the members."""
+"""Names of the members in the short form."""
 DISPLAY_NAME: Names = {"ParticipantDetails.DisplayName": "display_name"}
 STORED_NAMES: Names = {**SHORT_NAMES, **DISPLAY_NAME}
 
@@ -37,19 +37,19 @@ _HABITS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("message", "body", "content"), "text"),
     },
 )
-"""Names that other senders of messages use, and ours."""
+"""Names that other messaging APIs use, with ours."""
 
 # What may be shown of a name that the caller chose: it must not be a phone number or a sentence.
 _SHOWN = re.compile(r"[A-Za-z_][A-Za-z0-9_:-]{0,63}").fullmatch
 
 
 def step(name: object, position: int) -> str:
-    """The name as a step of a path; `#` and its position, from 1, when it could be private or unreadable."""
+    """Returns the name as a step of a path, or `#` and its position, from 1, if it could be private or unreadable."""
     return name if isinstance(name, str) and _SHOWN(name) else f"#{position}"
 
 
 def written(path: Path, names: Names) -> str:
-    """The path as the caller wrote it."""
+    """Returns the path as the caller wrote it."""
     for end in range(len(path), 0, -1):
         short = names.get(".".join(path[:end]))
         if short is not None:
@@ -58,7 +58,7 @@ def written(path: Path, names: Names) -> str:
 
 
 def nearest(name: object, known: Iterable[str], least: float = 0.6) -> str | None:
-    """The known name that is probably meant by this one; None when none is alike by `least`, 1 for the same letters."""
+    """Returns the most similar known name; None if none is similar by `least`, where 1 is the same letters."""
     by_letters = {_letters(other): other for other in known}
     letters = _letters(name[:64]) if isinstance(name, str) else ""
     habit = _HABITS.get(letters)
@@ -69,11 +69,11 @@ def nearest(name: object, known: Iterable[str], least: float = 0.6) -> str | Non
 
 
 def closest(name: object, known: Iterable[str]) -> str:
-    """A sentence that names the known name nearest to this one, or all of them when none is near."""
+    """Returns a sentence with the most similar known name, or with all known names if none is similar."""
     names = list(known)
     if near := nearest(name, names):
         return f'is not a known name; did you mean "{near}"?'
-    return f"is not a known name; known are {', '.join(sorted(names))}"
+    return f"is not a known name; use one of: {', '.join(sorted(names))}"
 
 
 def _letters(name: str) -> str:

@@ -1,8 +1,8 @@
-"""Checks phone numbers: E.164, a length that the country has, and no digits that are only dialled at home.
+"""Checks phone numbers: E.164 form, a length that the country has, and no digits that are only dialled at home.
 
-It can't say whether a number is in service: only the carrier knows. The one idea: whether a number is possible depends
-on its country calling code and its length, so `phonenumbers` is asked once for each of these; only a number that begins
-with a trunk prefix, or with its country code again, is compared with the numbering plan.
+It can't know whether a number is in service: only the carrier does. The main idea: whether a number is possible depends
+on its country calling code and its length, so `phonenumbers` is asked once for each pair. Only a number that begins
+with a trunk prefix, or with its country code twice, is compared with the numbering plan.
 """
 
 import re
@@ -39,18 +39,18 @@ _DIALLED = re.compile(r"\+?[0-9 ()./\xa0\u2010-\u2015-]*[0-9]")
 _NOT_DIALLED = re.compile(r"[^0-9+]")
 
 _CALLING_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
-_IMPOSSIBLE = "has a country code or a length that no phone number has; write it as dialled from abroad"
+_IMPOSSIBLE = "is not a possible phone number: check its country code and its length; write it as dialled from abroad"
 
 
 def number_fault(value: object) -> tuple[FieldCode, str] | None:
-    """Says why the value is not a number to send to; None if it is one. Never shows the value.
+    """Returns why the value is not a number to send to; None if it is valid. The reason never contains the value.
 
-    A number that can be dialled only within its own area is not possible: Amazon Connect dials from outside. The
-    digits are checked as written; unlike in `phonenumbers.parse`, a trunk prefix (+44 0…) is refused and not removed.
+    A number that can only be dialled within its own area is not possible: Amazon Connect dials from outside. The digits
+    are checked as written; unlike in `phonenumbers.parse`, a trunk prefix (+44 0…) is refused, not removed.
     https://github.com/google/libphonenumber/blob/master/FAQ.md
     """
     if not isinstance(value, str):
-        return FieldCode.WRONG_TYPE, "must be text"
+        return FieldCode.WRONG_TYPE, "must be a string"
     if not is_e164(value):
         return FieldCode.INVALID_NUMBER, _FORM + _habit(value)
     suspects = _suspects(value[1:4], len(value) - 1)
@@ -102,13 +102,13 @@ def _planned(digits: str, country: str | None = None) -> PhoneNumber | None:
 
 @cache  # at most 999 beginnings
 def calling_code(beginning: str) -> str | None:
-    """Returns the country calling code with which a number begins; `beginning` has at least its first three digits."""
+    """Returns the country calling code of a number. `beginning` has at least its first three digits."""
     return next((beginning[:end] for end in (1, 2, 3) if beginning[:end] in _CALLING_CODES), None)
 
 
 @cache  # at most 999 beginnings times 15 lengths
 def _suspects(beginning: str, length: int) -> tuple[str, ...] | None:
-    """Returns the beginnings of such numbers that need a closer check; None if no number has this code and length."""
+    """Returns which beginnings need a closer check; None if no number has this code and length."""
     code = calling_code(beginning)
     if code is None or length <= len(code):
         return None
@@ -120,19 +120,19 @@ def _suspects(beginning: str, length: int) -> tuple[str, ...] | None:
 
 
 def _inserted(number: str) -> str | None:
-    """Says what is wrong with a number that seems to have a trunk prefix or its country code twice; None if nothing is.
+    """Returns what is wrong with a number that seems to have a trunk prefix or its country code twice, or None.
 
-    Italy and Ivory Coast have numbers that begin with 0, and Germany has some that begin with 49. So a number is
-    refused only where the numbering plan has none that begins like it.
+    Italy and Ivory Coast have numbers that begin with 0, and Germany has some that begin with 49. So a number is only
+    refused if the numbering plan has no number with that beginning.
     """
     code = calling_code(number[1:4]) or ""
     national, trunk = number[1 + len(code) :], _trunk_prefix(code)
     if _is_planned(code, national):
         return None
     if trunk and national.startswith(trunk):
-        return f"has a {trunk} after the country code, and no number of that country begins so; leave it out"
+        return f"has a {trunk} after the country code, but no number of that country begins like this; leave it out"
     if _is_planned(code, national.removeprefix(code)):
-        return "has its country code twice; leave one out"
+        return "has its country code twice; remove one of them"
     return None
 
 

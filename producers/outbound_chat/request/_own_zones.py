@@ -1,8 +1,8 @@
-"""The time zones of a country, if `phonenumbers` names those of another or leaves some out.
+"""The time zones of countries for which `phonenumbers` names wrong zones or omits some.
 
-`phonenumbers` groups zones as Unicode's metazones do, so Algiers is a part of Paris, and Darwin of Adelaide, although
-their clocks differ. The table has each country with one zone, and each zone whose clocks no other of its country has,
-by the file zone.tab of the tz database. A test compares all countries with that file.
+`phonenumbers` groups zones like Unicode's metazones, so Algiers belongs to Paris, and Darwin to Adelaide, although
+their clocks differ. The table has each country with a single zone, and each zone whose clocks are unique in its
+country, according to the file zone.tab of the tz database. A test compares all countries with that file.
 https://data.iana.org/time-zones/tz-link.html
 https://unicode.org/reports/tr35/tr35-dates.html#Time_Zone_Names
 """
@@ -42,6 +42,6 @@ _OWN: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 
 def own_zones(code: str | None, named: Iterable[str]) -> tuple[str, ...]:
-    """Returns the zones that are meant by those that `phonenumbers` names for a country calling code."""
+    """Returns the correct zones for those that `phonenumbers` names for a country calling code."""
     own = _OWN.get(code or "", {})
     return tuple(sorted({meant for zone in named for meant in own.get(zone, (zone,))}))

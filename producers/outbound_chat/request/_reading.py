@@ -1,4 +1,4 @@
-"""Reads a request in either dialect into its stored form. Only ARNs are changed, into their ids."""
+"""Reads a request, in the short or the raw form, into its stored form. Only ARNs are changed, into their ids."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,9 +16,9 @@ _KEPT = frozenset(SPEC.members) - _FROM_SENDER
 
 
 def read_options(options: Mapping[str, Any], errors: list[FieldError]) -> tuple[dict[str, Any], Names, str]:
-    """Returns the stored form of the short options, what the caller calls its members, and the JSON: `copy_and_check`.
+    """Returns the stored form of the short options, the caller's names of members, and the JSON of `copy_and_check`.
 
-    Adds unknown options to `errors`, and what a value reports that is an `InvalidJob`; neither is in the stored form.
+    Adds unknown options to `errors`, and the errors of values that are an `InvalidJob`. The stored form has neither.
     """
     body: dict[str, Any] = {}
     for option, value in options.items():
@@ -46,12 +46,12 @@ def read_options(options: Mapping[str, Any], errors: list[FieldError]) -> tuple[
 
 
 def with_report(options: Mapping[str, Any], errors: Sequence[FieldError]) -> Mapping[str, Any]:
-    """Returns the options with what their reader found wrong, so that it is reported with all else that is."""
+    """Returns the options together with errors of their reader, so that all errors are reported at once."""
     return {**options, "#report": InvalidJob(errors)} if errors else options
 
 
 def is_report(value: object, errors: list[FieldError]) -> bool:
-    """Whether the value is an `InvalidJob`, by which the reader of the options says what is wrong; adds it if it is."""
+    """Returns whether the value is an `InvalidJob` of the reader of the options; if so, adds its errors."""
     if not isinstance(value, InvalidJob):
         return False
     errors += value.errors
@@ -59,7 +59,7 @@ def is_report(value: object, errors: list[FieldError]) -> bool:
 
 
 def _names_of_plain(segments: Mapping[Any, Any]) -> Names:
-    """Returns how the caller wrote the segment attributes that are no objects."""
+    """Returns how the caller wrote the segment attributes that are not objects."""
     return {
         f"SegmentAttributes.{step(key, position)}.{kind}": f"segment_attributes.{step(key, position)}"
         for position, (key, value) in enumerate(segments.items(), start=1)
@@ -71,8 +71,8 @@ def _names_of_plain(segments: Mapping[Any, Any]) -> Names:
 def read_call(kwargs: Mapping[str, Any], errors: list[FieldError]) -> tuple[dict[str, Any], dict[str, Any], str]:
     """Returns the stored form of what boto3's `start_outbound_chat_contact` takes, the rest, and the JSON of the form.
 
-    The rest is the sender's own members, kept for comparing, and names that the operation does not have. Adds to
-    `errors` what a value reports that is an `InvalidJob`.
+    The rest is the sender's own members, kept for comparison, and unknown names. Adds the errors of values that are an
+    `InvalidJob` to `errors`.
     """
     body: dict[str, Any] = {}
     extra: dict[str, Any] = {}

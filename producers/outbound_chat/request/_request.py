@@ -28,24 +28,24 @@ _BY_KEY = ("Attributes", "SegmentAttributes")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ChatRequest:
-    """What a job asks Amazon Connect for. Two requests are equal when they ask for the same in the same form.
+    """What a job asks Amazon Connect for. Two requests are equal if they have the same content in the same form.
 
-    Create it with `from_short`, `from_api` or `from_stored`, none of which validates: `errors` does. Its `repr` shows
+    Create it with `from_short`, `from_api` or `from_stored`. They do not validate it; `errors` does. Its `repr` shows
     the names of its members, never their values.
     """
 
     body: Mapping[str, Any]
-    """The stored form: members in the API's names, as the caller gave them, but `to` stands for a DestinationEndpoint
-    that is a phone number and `text` for an InitialSystemMessage in plain text. Not to be changed."""
+    """The stored form: members under the API's names, as the caller gave them, except `to` for a DestinationEndpoint
+    that is a phone number and `text` for an InitialSystemMessage in plain text. Do not change it."""
     names: Names = field(default_factory=lambda: STORED_NAMES, compare=False)
-    """What the caller calls the members, where that differs from the API."""
+    """The caller's names of members, if they differ from the API's."""
     extra: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    """What else a raw request had: the sender's own members, kept for comparing, and unknown names. Not stored."""
+    """The rest of a raw request: the sender's own members, kept for comparison, and unknown names. Not stored."""
 
     surely_valid: bool = field(default=False, compare=False)
-    """Whether its members were found valid when they were read; see `copy_and_check` for the exceptions."""
+    """Whether its members were valid when they were read; see `copy_and_check` for the exceptions."""
     json: str = field(default="", compare=False)
-    """The stored form as Redis holds it, where it is known; see `codec`."""
+    """The stored form as it is in Redis, if known; see `codec`."""
 
     def __repr__(self) -> str:
         members = ", ".join(step(member, position) for position, member in enumerate(self.body, start=1))
@@ -55,12 +55,12 @@ class ChatRequest:
     def from_short(cls, options: Mapping[str, Any], errors: list[FieldError] | None = None) -> Self:
         """Creates a request from `to`, `text` and the optional parameters of the API in snake case.
 
-        Nested values have the shape of the API, but a value of `segment_attributes` may be a plain text or whole
-        number. `display_name` is the DisplayName of ParticipantDetails. None means not given. `errors` gets what is
-        wrong with the names; a value that is an `InvalidJob` reports what else is.
+        Nested values have the shape of the API, but a value of `segment_attributes` may be a plain string or integer.
+        `display_name` is the DisplayName of ParticipantDetails. None means not given. Unknown names, and the errors of
+        values that are an `InvalidJob`, are added to `errors`.
 
         Raises:
-            InvalidJob: an option is unknown, and there is no list of `errors`.
+            InvalidJob: an option is unknown, and no list of `errors` was given.
         """
         faults: list[FieldError] = [] if errors is None else errors
         body, names, json = read_options(options, faults)
@@ -70,10 +70,10 @@ class ChatRequest:
 
     @classmethod
     def from_api(cls, kwargs: Mapping[str, Any], errors: list[FieldError] | None = None) -> Self:
-        """Creates a request from exactly what boto3's `start_outbound_chat_contact` takes, valid or not.
+        """Creates a request from what boto3's `start_outbound_chat_contact` takes, valid or not.
 
-        InstanceId and SourceEndpoint are compared with the sender, whose own are sent; both may be left out. `errors`
-        gets what a value reports that is an `InvalidJob`.
+        InstanceId and SourceEndpoint may be omitted; if given, they must be those of the sender. The errors of values
+        that are an `InvalidJob` are added to `errors`.
         """
         body, extra, json = read_call(kwargs, [] if errors is None else errors)
         return cls(body, API_NAMES, extra, json=json, surely_valid=bool(json))
@@ -84,14 +84,14 @@ class ChatRequest:
         return cls(body, surely_valid=surely_valid)
 
     def stored(self) -> dict[str, Any]:
-        """Returns the stored form, JSON if the request has no errors. `from_stored` makes an equal request from it."""
+        """Returns the stored form, which is JSON if the request has no errors. `from_stored` reads it."""
         return dict(self.body)
 
     def api(self, sender: Sender, token: str) -> dict[str, Any]:
-        """Returns all keyword arguments of `start_outbound_chat_contact`: the job's members, else those of the sender.
+        """Returns all keyword arguments of `start_outbound_chat_contact`, from the job or else from the sender.
 
-        Attributes and segment attributes of both are merged; the job's win. `token` is used unless the job has its own
-        ClientToken. Valid only for a request without errors.
+        Attributes and segment attributes of both are merged; the job's take precedence. `token` is used unless the job
+        has its own ClientToken. Only for a request without errors.
         """
         body = self.body
         call = {member: value for member, value in body.items() if member not in ("to", "text")}
@@ -117,10 +117,10 @@ class ChatRequest:
         return call
 
     def errors(self, sender: Sender | None, *, checked: "ChatRequest | None" = None) -> tuple[FieldError, ...]:
-        """Returns all that is wrong with the request for this sender, in the caller's names; empty if it may be sent.
+        """Returns everything that is wrong with the request for this sender, in the caller's names; empty if valid.
 
-        `sender`: None if it is not known; then what is wrong for any. `checked`: what the rows of its batch share,
-        found valid for this sender; its values are not checked again.
+        `sender`: None if it is unknown; then only what is wrong for any sender. `checked`: what the rows of its batch
+        share, if it is valid for this sender; its values are not checked again.
         """
         by = sender or ANY_SENDER
         found = check_body(self.body, by, checked.body if checked else _NOTHING, sure=self.surely_valid)
@@ -153,13 +153,14 @@ class ChatRequest:
     def merged(self, shared: "ChatRequest") -> "ChatRequest":
         """Returns this row of a batch, merged with what the rows of the batch share.
 
-        The row's members win; attributes and segment attributes are merged key by key. Merging again changes nothing.
+        The row's members take precedence; attributes and segment attributes are merged key by key. Merging again
+        changes nothing.
 
         Raises:
-            InvalidJob: the shared part has a ClientToken, which would make one contact of all rows.
+            InvalidJob: the shared part has a ClientToken, which would give all rows the same contact.
         """
         if "ClientToken" in shared.body:
-            message = "would make one contact of all rows; give each row its own or leave it out"
+            message = "would give all rows the same contact; give each row its own or leave it out"
             raise InvalidJob([FieldError(written(("ClientToken",), shared.names), FieldCode.NOT_SHAREABLE, message)])
         body = {**shared.body, **self.body}
         for own, other in _DISPLACED:
@@ -174,13 +175,13 @@ class ChatRequest:
         return ChatRequest(body, names, {**shared.extra, **self.extra}, surely_valid=sure)
 
     def has_message_of(self, shared: "ChatRequest") -> bool:
-        """Whether its message is the very one of the shared part that it was merged with."""
+        """Returns whether its message is the shared one that it was merged with."""
         return all(self.body.get(member) is shared.body.get(member) for member in _MESSAGES)
 
     def parts(self, sender: Sender) -> int:
-        """Returns how many message parts the initial message is sent as; 0 if the chat starts silent.
+        """Returns how many message parts the initial message has; 0 if there is no initial message.
 
-        On WhatsApp a message is one part. A template on SMS counts as one, because its text is not known here.
+        A WhatsApp message is one part. A template on SMS counts as one, because its text is unknown here.
         https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-character.html
         """
         text = self.text

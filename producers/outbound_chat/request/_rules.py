@@ -1,7 +1,7 @@
-"""What the documentation demands beyond the shapes of the model: each member with its rules, each rule with its source.
+"""Documented rules beyond the shapes of the model: each member with its rules, each rule with its sources.
 
-Two documented points need no rule: content has at most 16,384 UTF-8 bytes, and the 4,096 characters that WhatsApp
-carries never take more; and either initial message, both or none may be given, because nothing says otherwise.
+Two documented points need no rule. Content has at most 16,384 UTF-8 bytes, and the 4,096 characters of WhatsApp never
+take more. And either initial message, both or neither may be given, since the documentation allows it.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ _TEMPLATE_ATTRIBUTES = f"{_REFERENCE}API_TemplateAttributes.html"
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:
-    """A documented rule: the check, what it demands in a few words, and the pages that state it."""
+    """A documented rule: the check, what it requires in a few words, and the pages that state it."""
 
     check: Check
     demand: str
@@ -81,7 +81,7 @@ RULES: Mapping[str, tuple[FieldRule, ...]] = MappingProxyType(
 """Rules of a member, in the order in which they are checked."""
 
 ANY_SENDER = Sender.model_construct(channel=Channel.WHATSAPP, region="", instance_id="", contact_flow_id="", source="")
-"""Stands for a sender that is not known: no channel carries longer texts. What mismatches it means nothing."""
+"""Takes the place of an unknown sender: no channel allows longer texts. Mismatches with it are ignored."""
 
 
 _CONTENT = cast("Structure", SPEC.members["InitialSystemMessage"]).members["Content"]
@@ -89,7 +89,7 @@ _NAME = cast("Structure", SPEC.members["ParticipantDetails"]).members["DisplayNa
 
 
 def check_member(member: str, value: Any, sender: Sender, found: Found) -> None:
-    """Checks one member in API form, its shape and then its rules; adds what is wrong to `found`."""
+    """Checks the shape and then the rules of a member in API form; adds errors to `found`."""
     path = (member,)
     walk(SPEC.members[member], value, path, found)
     for rule in RULES.get(member, ()):
@@ -98,7 +98,7 @@ def check_member(member: str, value: Any, sender: Sender, found: Found) -> None:
 
 def _check_to(value: Any, sender: Sender, found: Found) -> None:
     if not isinstance(value, str):
-        found.append(Finding(("to",), FieldCode.WRONG_TYPE, 'must be text, such as "+12065550100"'))
+        found.append(Finding(("to",), FieldCode.WRONG_TYPE, 'must be a string, such as "+12065550100"'))
     else:
         messages.number(value, ("to",), sender, found)
 
@@ -122,9 +122,9 @@ _TWICE = (("to", "DestinationEndpoint"), ("text", "InitialSystemMessage"), ("Dis
 
 
 def check_body(body: Mapping[str, Any], sender: Sender, checked: Mapping[str, Any], *, sure: bool) -> Found:
-    """Returns all that is wrong with the stored form of a request.
+    """Returns everything that is wrong with the stored form of a request.
 
-    `checked`: has values found valid before. `sure`: so were the other members, as far as `copy_and_check` goes.
+    `checked`: values that are known to be valid. `sure`: the other members passed `copy_and_check`.
     """
     found: Found = []
     given = {member: body[member] for member in _DEPENDING if member in body} if sure else body
@@ -142,11 +142,11 @@ def check_body(body: Mapping[str, Any], sender: Sender, checked: Mapping[str, An
             found.append(Finding((step(member, position),), FieldCode.UNKNOWN_FIELD, closest(member, OPTIONS)))
     if "to" not in body and "DestinationEndpoint" not in body:
         found.append(
-            Finding(("DestinationEndpoint",), FieldCode.REQUIRED, "is required: the number of the customer; add it")
+            Finding(("DestinationEndpoint",), FieldCode.REQUIRED, "is required; add the number of the customer")
         )
     for short, member in _TWICE:
         if member in body and short in body:
-            message = f"says what {SHORT_NAMES[short]} says; leave one of the two out"
+            message = f"has the same meaning as {SHORT_NAMES[short]}; leave out one of the two"
             found.append(Finding((member,), FieldCode.GIVEN_TWICE, message))
     ours = body.get("Attributes")
     if (sender.attributes or not sure) and (ours is None or ours is not checked.get("Attributes")):
@@ -155,7 +155,7 @@ def check_body(body: Mapping[str, Any], sender: Sender, checked: Mapping[str, An
 
 
 def check_extra(extra: Mapping[str, Any], sender: Sender) -> Found:
-    """Returns all that is wrong with the rest of a raw request: the sender's own members, and unknown names."""
+    """Returns everything that is wrong with the rest of a raw request: the sender's own members, and unknown names."""
     found: Found = []
     for position, (member, value) in enumerate(extra.items(), start=1):
         if len(found) >= MOST_FINDINGS:
@@ -163,7 +163,7 @@ def check_extra(extra: Mapping[str, Any], sender: Sender) -> Found:
         if member in SPEC.members:
             check_member(member, value, sender, found)
         elif member in SHORT_FORM:
-            message = "belongs to the short form, but this has members of a raw request; use one form"
+            message = "belongs to the short form, but the request has members of the raw form; use one of the two forms"
             found.append(Finding((member,), FieldCode.NOT_ALLOWED, message))
         else:
             found.append(

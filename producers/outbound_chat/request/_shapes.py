@@ -1,6 +1,6 @@
-"""The operation's input as AWS's own model declares it, and nothing stricter: a test compares it with botocore's model.
+"""The operation's input as AWS's own model declares it. A test compares it with botocore's model.
 
-What the documentation demands beyond the model is in `_rules`.
+Stricter rules of the documentation are in `_rules`.
 https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
 """
 
@@ -23,7 +23,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Integer:
-    """A whole number from `min` to `max`."""
+    """An integer from `min` to `max`."""
 
     min: int | None = None
     max: int | None = None
@@ -46,7 +46,7 @@ class MapOf:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """Fixed members, of which some are required. May contain itself, so its `repr` leaves the members out."""
+    """Fixed members, some of them required. It may contain itself, so its `repr` omits the members."""
 
     members: Mapping[str, "Shape"] = field(repr=False)
     required: frozenset[str] = frozenset()
@@ -67,7 +67,7 @@ _ENDPOINT = Structure(
 )
 _ATTRIBUTES = MapOf(Text(min=1, max=32_767), Text(min=0, max=32_767))
 
-# A segment attribute may hold segment attributes: the members are filled in once the structure exists.
+# A segment attribute may contain segment attributes, so the members are filled in once the structure exists.
 _kinds: dict[str, Shape] = {}
 _SEGMENT_ATTRIBUTE = Structure(_kinds, name="SegmentAttributeValue")
 _SEGMENT_ATTRIBUTES = MapOf(Text(min=1, max=128), _SEGMENT_ATTRIBUTE)

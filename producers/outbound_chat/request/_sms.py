@@ -1,4 +1,4 @@
-"""Measures texts as they are sent: units of the GSM alphabet or of UTF-16, and the message parts that they fill.
+"""Measures texts as they are sent: units of the GSM alphabet or of UTF-16, and message parts.
 
 https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-character.html
 The alphabet is that of 3GPP TS 23.038, section 6.2.1: https://www.3gpp.org/dynareport/23038.htm
@@ -23,7 +23,7 @@ _LAST_BMP = "\uffff"
 
 
 def is_gsm(text: str) -> bool:
-    """Whether the GSM alphabet has all characters of the text."""
+    """Returns whether the GSM alphabet has all characters of the text."""
     return _ALL_GSM(text) is not None
 
 
@@ -33,9 +33,9 @@ def utf16_units(text: str) -> int:
 
 
 def sms_parts(text: str) -> int:
-    """Returns how many message parts the text takes: 160 GSM or 70 UCS-2 units in one, 153 or 67 in each of several.
+    """Returns how many message parts the text takes: 160 GSM or 70 UCS-2 units in a single part, or 153 or 67 in each.
 
-    A character of two units is never split over two parts.
+    A character of two units is never split across parts.
     """
     if len(text) <= _UCS2_SINGLE and text.isascii():
         return 1 if text else 0

@@ -1,7 +1,7 @@
 """Checks a value against any shape of the operation: types, lengths, ranges, choices, names.
 
-Two rules apply to every text: no control characters but line breaks and tabs, because others break logs, carriers and
-JSON readers, and no half surrogate pair, which UTF-8 can't encode.
+Two rules apply to every string: no control characters except line breaks and tabs, because others break logs, carriers
+and JSON readers, and no half surrogate pairs, which UTF-8 can't encode.
 """
 
 import re
@@ -16,7 +16,7 @@ from outbound_chat_config import Sender
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong, at a path in API names."""
+    """An error at a path in API names."""
 
     path: Path
     code: FieldCode
@@ -28,9 +28,9 @@ Check: TypeAlias = Callable[[Any, Path, Sender, Found], None]
 """Checks the value at the path, for this sender, and adds what is wrong to `Found`."""
 
 MOST_FINDINGS = 50
-"""Findings that are reported for one request; nobody reads more, and a map may have a million invalid names."""
+"""Errors that are reported for one request, since a map may have a million invalid names."""
 DEEPEST = 20
-"""Steps that a path may have. Our own limit: AWS states none, and segment attributes may be nested without end."""
+"""Steps that a path may have. This is our own limit: AWS documents none, and segment attributes may be nested."""
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search
 _SURROGATE = re.compile("[\ud800-\udfff]").search
@@ -40,13 +40,13 @@ SMALLEST, LARGEST = -(2**31), 2**31 - 1
 
 
 def instead(found: Found, path: Path, code: FieldCode, message: str) -> None:
-    """Adds a finding, in place of a weaker one with the same code."""
+    """Adds an error, and removes a less specific one with the same code."""
     found[:] = [other for other in found if (other.path, other.code) != (path, code)]
     found.append(Finding(path, code, message))
 
 
 def walk(shape: Shape, value: Any, path: Path, found: Found) -> None:
-    """Adds to `found` how the value differs from the shape."""
+    """Adds the differences between the value and the shape to `found`."""
     if (_fits(shape, value) and len(path) <= DEEPEST) or len(found) >= MOST_FINDINGS:
         return
     if len(path) > DEEPEST:
@@ -56,7 +56,7 @@ def walk(shape: Shape, value: Any, path: Path, found: Found) -> None:
 
 
 def _fits(shape: Shape, value: Any) -> bool:
-    """Whether a text is surely valid. Most are, so this comes before building a path, which only errors need."""
+    """Returns whether a string is certainly valid. Most are, so this is checked before a path is built for errors."""
     return (
         shape.__class__ is Text
         and value.__class__ is str
@@ -73,20 +73,20 @@ def _walk_text(shape: Text, value: Any, path: Path, found: Found) -> None:
 
 def _faults(shape: Text, value: Any) -> list[tuple[FieldCode, str]]:
     if not isinstance(value, str):
-        return [(FieldCode.WRONG_TYPE, "must be text")]
+        return [(FieldCode.WRONG_TYPE, "must be a string")]
     faults = []
     if shape.min is not None and len(value) < shape.min:
-        faults.append((FieldCode.TOO_SHORT, "must not be empty; give a text or leave the field out"))
+        faults.append((FieldCode.TOO_SHORT, "must not be empty; give a value or leave the field out"))
     elif shape.max is not None and len(value) > shape.max:
         faults.append((FieldCode.TOO_LONG, f"must be at most {shape.max:,} characters; shorten it"))
     elif shape.choices and value not in shape.choices:
         faults.append((FieldCode.NOT_ALLOWED, f"must be one of {', '.join(shape.choices)}"))
     if _CONTROL(value):
         faults.append(
-            (FieldCode.CONTROL_CHARACTER, "must have no control characters but line breaks and tabs; remove them")
+            (FieldCode.CONTROL_CHARACTER, "must have no control characters except line breaks and tabs; remove them")
         )
     if _SURROGATE(value):
-        message = "must be valid Unicode; it has half of a surrogate pair, so decode its source again"
+        message = "must be valid Unicode, but has half of a surrogate pair; decode its source with the right encoding"
         faults.append((FieldCode.NOT_UNICODE, message))
     return faults
 
@@ -95,7 +95,7 @@ def _walk_integer(shape: Integer, value: Any, path: Path, found: Found) -> None:
     smallest = SMALLEST if shape.min is None else shape.min
     largest = LARGEST if shape.max is None else shape.max
     if not isinstance(value, int) or isinstance(value, bool):
-        found.append(Finding(path, FieldCode.WRONG_TYPE, "must be a whole number"))
+        found.append(Finding(path, FieldCode.WRONG_TYPE, "must be an integer"))
     elif not smallest <= value <= largest:
         found.append(Finding(path, FieldCode.OUT_OF_RANGE, f"must be from {smallest:,} to {largest:,}"))
 

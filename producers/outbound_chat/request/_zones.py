@@ -1,7 +1,7 @@
-"""The time zones of a phone number by `phonenumbers`, corrected by `_own_zones` where that is wrong.
+"""The time zones of a phone number according to `phonenumbers`, with the corrections of `_own_zones`.
 
-A number does not show everything: mobile numbers of many countries, and toll-free ones everywhere, may be in any zone
-of the country, and no number shows where the phone is now. The one idea: looking up one number costs 200 µs, and most
+A number does not show everything: mobile numbers of many countries, and toll-free numbers, may be in any zone of the
+country, and no number shows where the phone is now. The main idea: looking up one number costs 200 µs, and most
 countries have one zone, or several whose clocks agree most of the day. So the zones of all numbers of a country are
 used first, and a single number is only looked up when it matters.
 """
@@ -23,12 +23,12 @@ _AREA = 5
 
 
 def zones_of_country(number: str) -> tuple[str, ...]:
-    """Returns all zones that numbers with this one's country calling code can have; empty if none is known."""
+    """Returns all zones of numbers with the same country calling code; empty if unknown."""
     return _by_country().get(calling_code(number[1:4]) or "", ())
 
 
 def zones_of(number: str) -> tuple[str, ...]:
-    """Returns the zones that this number can have, all of them in `zones_of_country`; empty if none is known.
+    """Returns the zones that this number can have, a subset of `zones_of_country`; empty if unknown.
 
     Numbers outside North America that are unused according to `phonenumbers` have all zones of their country.
     """

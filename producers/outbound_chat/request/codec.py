@@ -19,10 +19,10 @@ def encode(cipher: RequestCipher, request: ChatRequest, number: str = "") -> str
 
 
 def decode(cipher: RequestCipher, text: str) -> ChatRequest:
-    """Decodes a request, also one that was written before encryption was switched on.
+    """Decodes a request, even one that was written before encryption was switched on.
 
     Raises:
-        MissingEncryptionKey: it is encrypted, and the settings lack the key.
+        MissingEncryptionKey: it is encrypted with a key that is not in the settings.
         UnreadableRequest: the text is not the stored form of a request.
     """
     try:

@@ -1,7 +1,7 @@
-"""Computes when a job may be sent, if its sender has quiet hours.
+"""Computes when a job may be sent if its sender has quiet hours.
 
-Producers use it to report the time, and workers to respect it. It reads no clock: the time is passed in, and is that of
-Redis. The one idea: a number may be in several time zones, and all of them must be open.
+Producers use it to report the time, and workers to respect it. It reads no clock: callers pass in the time of Redis.
+The main idea: a number may be in several time zones, and none of them may have quiet hours.
 """
 
 from functools import lru_cache
@@ -18,8 +18,8 @@ _IT_DEPENDS = -1
 def next_open_ms(sender: Sender, priority: Priority, number: str, at_ms: int) -> int | None:
     """Returns the first time, `at_ms` or later, at which the sender's quiet hours allow a job for this number.
 
-    It is `at_ms` if there are none, or if they do not apply to this priority. None: its zones are so far apart that
-    they are never open together within 15 days.
+    It is `at_ms` if there are no quiet hours, or if they do not apply to this priority. None: its zones are so far
+    apart that they all allow it at no time within 15 days.
     """
     hours = sender.quiet
     if hours is None or (sender.quiet_spares_urgent and priority is Priority.URGENT):
@@ -34,7 +34,7 @@ def next_open_ms(sender: Sender, priority: Priority, number: str, at_ms: int) ->
 
 @lru_cache(maxsize=1024)
 def _opening_of_all(hours: QuietHours, zones: tuple[str, ...], otherwise: str, minute: int) -> int | None:
-    """Returns when each of the zones is open by itself; `_IT_DEPENDS` if they differ."""
+    """Returns when each zone by itself allows it; `_IT_DEPENDS` if the zones differ."""
     answers = {_opening(hours, (zone,), otherwise, minute) for zone in zones or (otherwise,)}
     return answers.pop() if len(answers) == 1 else _IT_DEPENDS
 

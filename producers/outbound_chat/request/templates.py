@@ -3,10 +3,10 @@
     Hello {first_name|there}, your order {order} has left.
 
 A placeholder is the name of a column: letters, digits, `_`, `-` and spaces. After a `|` comes the default, for rows
-without a value; without a default, such a row is refused. `{{` and `}}` are braces. Nothing else is supported, on
-purpose: formats and attributes, as Python has them, would let a template reach into the program.
+without a value; without a default, such a row is rejected. `{{` and `}}` are braces. Nothing else is supported
+deliberately: Python's formats and attributes would give a template access to the program.
 
-No value means None, an empty text, only blanks, or what other libraries use for it, such as NaN.
+No value means None, an empty or blank string, or what other libraries use for it, such as NaN.
 """
 
 import re
@@ -20,11 +20,11 @@ from outbound_chat.request import MOST_FINDINGS, FieldCode, is_missing
 
 FIELDS = ("text", "display_name")
 LONGEST_TEXT = 65_536
-"""In characters: four times the longest message, to have room for the names of columns."""
+"""In characters: four times the longest message, to leave room for the names of columns."""
 MOST_PLACEHOLDERS = 500
-"""Placeholders in a template: each row fills in all of them, and may lack a value for each."""
+"""Placeholders in a template. Each row fills in all of them, and may lack a value for any."""
 _UNKNOWN = "x"
-"""Stands for a value that is not known, so that the text around it can be checked."""
+"""Takes the place of an unknown value, so that the text around it can be checked."""
 _PIECE = re.compile(r"\{\{|\}\}|\{(?P<name>[^\W\d][\w -]*)(?:\|(?P<default>[^{}]*))?\}|(?P<other>[{}])")
 
 
@@ -56,12 +56,12 @@ class Template:
         parts = {"text": given} if isinstance(given, str) else given
         errors: list[FieldError] = []
         if not isinstance(parts, Mapping) or not parts or parts.keys() - {*FIELDS, "attributes"}:
-            message = "must be a text, or an object with any of text, display_name and attributes"
+            message = "must be a string, or an object with any of text, display_name and attributes"
             errors.append(FieldError("template", FieldCode.WRONG_TYPE, message))
             parts = parts if isinstance(parts, Mapping) else {}
         attributes = parts.get("attributes") or {}
         if not isinstance(attributes, Mapping):
-            errors.append(FieldError("template.attributes", FieldCode.WRONG_TYPE, "must be an object of texts"))
+            errors.append(FieldError("template.attributes", FieldCode.WRONG_TYPE, "must be an object of strings"))
             attributes = {}
         given_fields = [name for name in FIELDS if parts.get(name) is not None]
         fields = {name: _pieces(f"template.{name}", parts[name], errors) for name in given_fields}
@@ -91,11 +91,11 @@ class Template:
         return frozenset(blank.name for blank in self._blanks() if blank.default is None)
 
     def sample(self) -> dict[str, Any]:
-        """Returns the options of a row that has one letter in each column."""
+        """Returns the options of a row with one letter in each column."""
         return self.fill(dict.fromkeys(self.names, _UNKNOWN), {}, [])
 
     def fill(self, row: Mapping[str, Any], own: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
-        """Returns the options that are not among the row's `own`; adds the columns that lack a value to `errors`."""
+        """Returns the options that are not among the row's `own`; adds columns without a value to `errors`."""
         filled: dict[str, Any] = {
             name: _written(pieces, row, errors) for name, pieces in self.fields.items() if own.get(name) is None
         }
@@ -109,7 +109,7 @@ class Template:
 
 def _pieces(field: str, text: object, errors: list[FieldError]) -> _Pieces:
     if not isinstance(text, str):
-        errors.append(FieldError(field, FieldCode.WRONG_TYPE, "must be text"))
+        errors.append(FieldError(field, FieldCode.WRONG_TYPE, "must be a string"))
         return ()
     if len(text) > LONGEST_TEXT:
         errors.append(FieldError(field, FieldCode.TOO_LONG, f"must be at most {LONGEST_TEXT:,} characters; shorten it"))
@@ -141,12 +141,12 @@ def _value(blank: _Blank, value: object, errors: list[FieldError]) -> str:
         return value
     if isinstance(value, str) or is_missing(value):
         if blank.default is None and all(error.field != blank.name for error in errors):
-            message = "is empty, and the template needs it; fill it in, or write {name|default} in the template"
+            message = "is empty, but the template needs it; fill it in or write {name|default} in the template"
             errors.append(FieldError(blank.name, FieldCode.REQUIRED, message))
         return _UNKNOWN if blank.default is None else blank.default
     if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
         return str(value)
     if all(error.field != blank.name for error in errors):
-        message = "must be text or a finite number, to stand in a template"
+        message = "must be a string or a finite number, to fill in a template"
         errors.append(FieldError(blank.name, FieldCode.WRONG_TYPE, message))
     return _UNKNOWN

@@ -1,6 +1,6 @@
 """Unpacks rows that arrive as gzip, part by part; other data passes unchanged.
 
-No piece is longer than 64 KiB, whatever a part unpacks to: a few bytes may unpack to gigabytes.
+No piece is longer than 64 KiB, since a few bytes may unpack to gigabytes.
 """
 
 import zlib
@@ -15,10 +15,10 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 class Unpacker:
-    """Unpacks a source, which may have several gzip files one after the other, as `cat a.gz b.gz` makes them."""
+    """Unpacks a source, which may consist of several gzip files, as from `cat a.gz b.gz`."""
 
     def __init__(self, name: str = "the body", *, packed: bool = False) -> None:
-        """`name`: what errors call the source. `packed`: the source claims to be gzip."""
+        """`name`: name of the source in errors. `packed`: the source claims to be gzip."""
         self._name = name
         self._packed = packed
         self._begun = b""
@@ -26,7 +26,7 @@ class Unpacker:
         self._unpacker: zlib._Decompress | None = None
 
     def unpack(self, part: bytes) -> Iterator[bytes]:
-        """Yields what the part unpacks to; read it to its end before the next.
+        """Yields what the part unpacks to. Read it to its end before the next part.
 
         Raises:
             UnusableFile: it claims to be gzip and is not, or is broken.
@@ -51,7 +51,7 @@ class Unpacker:
             part = self._unpacker.unused_data if self._unpacker.eof else self._unpacker.unconsumed_tail
 
     def end(self) -> Iterator[bytes]:
-        """Yields what is left, after the last part.
+        """Yields the rest, after the last part.
 
         Raises:
             UnusableFile: it ends in the middle of its gzip data.
@@ -61,7 +61,7 @@ class Unpacker:
             if self._begun:
                 yield self._begun
         if self._unpacker is not None and not self._unpacker.eof:
-            raise UnusableFile(f"{self._name} ends in the middle of its gzip data; send or pack it again")
+            raise UnusableFile(f"{self._name} ends in the middle of its gzip data; send or compress it again")
 
     def _decide(self) -> None:
         self._known = True
@@ -71,4 +71,4 @@ class Unpacker:
             raise self._broken()
 
     def _broken(self) -> UnusableFile:
-        return UnusableFile(f"{self._name} claims to be gzip and is not, or is broken; pack it again")
+        return UnusableFile(f"{self._name} claims to be gzip, but is not or is damaged; compress it again")

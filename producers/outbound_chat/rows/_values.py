@@ -45,14 +45,14 @@ class Row:
     number: int
     """Position among the rows, from 1."""
     line: int
-    """Line that it begins on, from 1."""
+    """Line on which it begins, from 1."""
     cells: Mapping[str, Any]
     fault: InvalidJob | None = None
     """Why it can't be a job at all."""
     named: frozenset[str] = frozenset()
-    """Columns that a template names."""
+    """Columns that the template names."""
     lines: int = 1
-    """How many lines it has: a cell in quotes may have more than one."""
+    """How many lines it has: a cell in quotes may have several."""
     form: "Form | None" = None
     """How it is written, if that changes its cells."""
 
@@ -63,7 +63,7 @@ class Row:
 
 
 def parse_time(field: str, text: object) -> datetime | InvalidJob | None:
-    """Parses an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00; returns an `InvalidJob` if it is none."""
+    """Parses an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00; returns an `InvalidJob` if invalid."""
     if text is None:
         return None
     with suppress(ValueError):
@@ -75,7 +75,7 @@ def parse_time(field: str, text: object) -> datetime | InvalidJob | None:
 
 
 def parse_duration(field: str, text: object) -> timedelta | InvalidJob | None:
-    """Parses a duration: a number and its unit, as 90s, 10m, 12h or 3d; returns an `InvalidJob` if it is none."""
+    """Parses a duration, a number and its unit, such as 90s, 10m, 12h or 3d; returns an `InvalidJob` if invalid."""
     if text is None:
         return None
     found = _DURATION.fullmatch(text) if isinstance(text, str) else None
@@ -89,26 +89,26 @@ TIMES: Mapping[str, Callable[[str, object], datetime | timedelta | InvalidJob | 
     **dict.fromkeys(INSTANTS, parse_time),
     **dict.fromkeys(DURATIONS, parse_duration),
 }
-"""Options that text stands for in files and JSON, with what parses it."""
+"""Options that are strings in files and JSON, with their parsers."""
 
 
 class TooManyMembers(ValueError):
-    """An object has more members than any job; the text is a sentence without its subject."""
+    """An object has more members than any job. The message is a sentence without its subject."""
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Makes a JSON object; refuses two values by one name, because one of them would be lost."""
+    """Makes a JSON object. Refuses a name that occurs twice, because one of the values would be lost."""
     if len(pairs) > MOST_MEMBERS:
         raise TooManyMembers(
             f"has an object with {len(pairs):,} members; no job has more than {MOST_MEMBERS:,}, so remove some"
         )
     if len(found := dict(pairs)) < len(pairs):
-        raise ValueError("a name is there twice")
+        raise ValueError("a name occurs twice")
     return found
 
 
 def parse_json(text: str) -> Any:
-    """Parses a JSON document, and nothing else: Python would also accept NaN, Infinity and one name twice.
+    """Parses a JSON document strictly: Python would also accept NaN, Infinity and repeated names.
 
     Raises:
         TooManyMembers: an object has more members than any job.
@@ -129,7 +129,7 @@ STRICT_JSON = json.JSONDecoder(parse_constant=_refuse_number, parse_float=_finit
 
 
 def known_column(column: str) -> bool:
-    """Whether a CSV may have this column."""
+    """Returns whether a CSV file may have this column."""
     base, _, key = column.partition(".")
     return column.startswith("_") or column in COLUMNS or bool(key and base in MAPS)
 
@@ -140,10 +140,10 @@ def refused(code: FieldCode, message: str) -> InvalidJob:
 
 
 def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> Mapping[str, Any]:
-    """Returns cells as `enqueue_batch` takes them; an empty cell, or one with only blanks, is an option not given.
+    """Returns cells as `enqueue_batch` takes them. An empty or blank cell is an option that is not given.
 
-    One that can't be read is the `InvalidJob` that says so. `named`: columns that a template names, which may begin
-    with `_` too.
+    A cell that can't be read becomes an `InvalidJob`. `named`: columns that the template names, which may also begin
+    with `_`.
     """
     row: dict[str, Any] = {}
     for column, value in cells.items():
@@ -158,7 +158,7 @@ def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> 
             message = "is not UTF-8; save the file as UTF-8"
             row[column] = InvalidJob([FieldError(column, FieldCode.NOT_UNICODE, message)])
         elif dot and base in MAPS and cells.get(base) is not None:
-            message = f"is given as an object and as {base}.NAME; leave one of the two out"
+            message = f"is given both as an object and as {base}.NAME; leave out one of the two"
             row[f"{base}."] = InvalidJob([FieldError(base, FieldCode.GIVEN_TWICE, message)])
         elif dot and base in MAPS:
             row.setdefault(base, {})[key] = value
@@ -173,7 +173,7 @@ def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> 
 
 
 def _is_text(value: str) -> bool:
-    """Whether all bytes were UTF-8: other bytes were decoded as lone surrogates."""
+    """Returns whether all bytes were UTF-8: other bytes were decoded as lone surrogates."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
-"""The store: what Redis holds, and the only ways to change it.
+"""The store: the data in Redis, and the only ways to change it.
 
-It contains no policy (what to retry, how to validate) and does not know Celery. The one idea: Redis holds the truth,
-and every change of a job's state is one atomic Lua script; `scripts` has a typed function for each, a store runs them.
+It contains no policy (what to retry, how to validate) and does not know Celery. The main idea: Redis holds the truth,
+and every change of a job's state is an atomic Lua script. `scripts` has a typed function for each; a store runs them.
 """
 
 from outbound_chat.store import scripts

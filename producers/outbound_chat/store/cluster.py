@@ -1,4 +1,4 @@
-"""Clients of redis-py for a Redis Cluster that follow a moving slot to a node they do not know yet.
+"""Clients of redis-py for a Redis Cluster that can follow a moving slot to a node they don't know yet.
 
 No answer to `CLUSTER SLOTS` contains a node without slots. While the first slot moves to it, only the redirection
 (ASK) names the node, and redis-py would fail with `AttributeError`.
@@ -40,7 +40,7 @@ class Cluster(redis.RedisCluster):
         return keys_of_function(args[0], args[1:]) or base._get_command_keys(*args)  # noqa: SLF001  # what redis-py asks for the slot by
 
     def get_node(self, host: str | None = None, port: int | None = None, node_name: str | None = None) -> Any:
-        """Returns the node; makes it if a redirection names one that is not known."""
+        """Returns the node; creates it if a redirection names an unknown one."""
         manager: Any = self.nodes_manager
         found = manager.get_node(host, port, node_name)
         if found is None and node_name:

@@ -1,4 +1,4 @@
-"""Makes Redis clients from the store's URL. None of them retries: `persist` does, for the whole call."""
+"""Creates Redis clients from the store's URL. They don't retry: `persist` does, for the whole call."""
 
 from typing import Any
 from urllib.parse import urlsplit

@@ -1,8 +1,8 @@
 """The deadline of a call, and connections of redis-py that obey it. For retries see `persist`.
 
 redis-py bounds each operation of a socket, and these add up: addresses, handshakes, nodes, retries. Here a call has one
-deadline. A server may be silent for at most half of the time that is left, so that there is time for a retry, which
-may go to another server after a failover.
+deadline. A server may be silent for at most half of the remaining time, so that there is time for a retry, possibly
+with another server after a failover.
 """
 
 import asyncio

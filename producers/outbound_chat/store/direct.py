@@ -1,8 +1,8 @@
-"""Sends single commands to one server with little between them and the socket.
+"""Sends single commands to a server with little overhead.
 
-redis-py's client takes a connection out of its pool for each command, looks whether it is still alive, and collects
-metrics: that costs more than the command itself. Here a connection is kept between two commands, and is only looked at
-after a pause. Everything else is redis-py's: its pool makes the connections, which pack, send and read.
+redis-py's client takes a connection out of its pool for each command, checks whether it is still alive, and collects
+metrics: that costs more than the command itself. Here a connection is kept between two commands, and is only checked
+after a pause. Everything else is redis-py's: its pool creates the connections, which pack, send and read.
 """
 
 import time
@@ -18,7 +18,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError, ResponseEr
 from outbound_chat.store.faults import RECONNECTED
 
 PAUSE_SECONDS = 1.0
-"""After so long without a command, it is checked whether the server has closed the connection."""
+"""After this long without a command, the connection is checked: the server may have closed it."""
 
 
 def direct_commands(client: Any) -> "DirectCommands | None":
@@ -80,7 +80,7 @@ class DirectCommands:
 
 
 def _is_stale(connection: Any) -> bool:
-    """Whether the server closed it, or sent what nobody asked for."""
+    """Returns whether the server closed it, or sent something unexpected."""
     try:
         return bool(connection.can_read())
     except RedisConnectionError:

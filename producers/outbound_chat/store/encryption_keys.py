@@ -1,6 +1,6 @@
-"""Finds which encryption keys the jobs of a budget need, and which its workers have. Only their names are known here.
+"""Finds which encryption keys the jobs of a budget need, and which its workers have. It only knows the names of keys.
 
-This is for operators and not on the path of a job: it reads all records, some hundred with each script.
+This is for operators, not on the path of a job: it reads all records, a few hundred per script.
 """
 
 from collections import Counter

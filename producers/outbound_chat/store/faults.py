@@ -1,4 +1,4 @@
-"""What the errors of redis-py mean: which of them are temporary, and what callers read of each."""
+"""Interprets the errors of redis-py: which of them are temporary, and which messages callers get."""
 
 import re
 import socket
@@ -32,7 +32,7 @@ from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.store.deadline import UNSENT
 
 FAULTS = (RedisError, RedisClusterException)
-"""All errors of redis-py: the error of clusters has a base of its own."""
+"""All errors of redis-py: the error of clusters has its own base class."""
 RECONNECTED = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, MasterDownError)
 """After a failover a connection stays with the old primary, which refuses every write: it must be made again."""
 
@@ -84,7 +84,7 @@ def may_have_run(error: Exception) -> bool:
 
 
 def says(error: Exception) -> int:
-    """Returns how much the error says: 0, time ran out; 1, the connection was lost; 2, more than that."""
+    """Returns how much the error reveals: 0, a timeout; 1, a lost connection; 2, more than that."""
     if isinstance(error, RedisTimeoutError):
         return 0
     return 1 if _was_cut(error) else 2

@@ -1,7 +1,7 @@
-"""Reads what Redis holds of a budget, and the state of its servers: for operators and tests.
+"""Reads the data of a budget in Redis, and the state of the servers, for operators and tests.
 
-Nothing here is on the path of a job: these reads are commands of Redis, not scripts. Each raises `StoreError`, as a
-call does.
+Nothing here is on the path of a job: these reads are commands of Redis, not scripts. Like calls, they raise
+`StoreError`.
 """
 
 import time

@@ -19,9 +19,9 @@ from outbound_chat.store.faults import FAULTS, in_our_words, is_refusal, may_hav
 T = TypeVar("T")
 
 REFUSED_SECONDS = 1.0
-"""How long a server may refuse every connection while it restarts, if no other can take its place."""
+"""How long a server may refuse every connection while it restarts, if no other server can replace it."""
 deadline_of_call: type[Deadline] = Deadline
-"""The deadlines of the calls of threads. The command line replaces it by one that says when Redis is silent."""
+"""The deadlines of the calls of threads. The command line replaces this with one that reports when Redis is silent."""
 _BACKOFF = ExponentialWithJitterBackoff(cap=0.5, base=0.05)
 
 

@@ -1,7 +1,7 @@
 """Runs a script and the commands that must follow it on the same connection, since they report on its last write.
 
-A client of redis-py takes any connection of its pool for each command. A pipeline has one connection, and when that is
-lost, all of it is sent again, the script first.
+A client of redis-py takes any connection of its pool for each command. A pipeline has a single connection. If that is
+lost, the whole pipeline is sent again, beginning with the script.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The record of a job, as the scripts write it: `lua/lib/fields.lua` has the same fields."""
+"""The record of a job as the scripts write it. `lua/lib/fields.lua` has the same fields."""
 
 import json
 from enum import IntEnum

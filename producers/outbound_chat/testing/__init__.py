@@ -1,11 +1,11 @@
-"""For tests of applications: the client of production on a Redis in memory, without a server and a worker.
+"""For tests of applications: the real client on a Redis in memory, without a server and a worker.
 
     def test_a_customer_is_told(chat):  # a fixture of pytest that comes with the package
         ship(order)
         assert chat.enqueued[0].to == "+12025550123"
 
-It needs the extra `testing`. What is checked and stored is the product's own work, down to the scripts; only pace,
-quotas and Amazon Connect are missing. See docs/howto/test-your-application.md.
+It needs the extra `testing`. Checks and storage are those of production, down to the scripts; only pace, quotas and
+Amazon Connect are missing. See docs/howto/test-your-application.md.
 
 Each name is loaded when it is first used, since pytest imports this package in every run.
 """

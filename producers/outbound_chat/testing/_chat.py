@@ -1,4 +1,4 @@
-"""The client in memory, and what a test decides with it."""
+"""The client in memory, with which a test decides how jobs end."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,20 +21,21 @@ from outbound_chat_config import Settings
 
 
 class InMemoryOutboundChat(OutboundChat):
-    """The client of production, on a Redis in memory that belongs to it alone.
+    """The real client, on a Redis in memory of its own.
 
-    It accepts and refuses what production does, with the same errors. No worker runs: `wait`, `wait_batch` and
-    `finish_all` end all jobs that are due, `sent` unless the test has decided otherwise, as though no pace and no quota
-    held them up. A wait takes no time: what is not final then, such as a job for later, is a `WaitTimeout` at once.
+    It accepts and refuses the same input as in production, with the same errors. No worker runs: `wait`, `wait_batch`
+    and `finish_all` end all jobs that are due, without pace and quotas. They end as `sent` unless the test decides
+    otherwise. A wait takes no time: if a job is not final, for example because it is for later, `WaitTimeout` is raised
+    immediately.
     """
 
     # That of production, also while `in_memory` replaces it in the clients of the application.
     _run = OutboundChat._run  # noqa: SLF001
 
     def __init__(self, **values: Any) -> None:
-        """Takes settings as `OutboundChat` does.
+        """Creates a client from settings, like `OutboundChat`.
 
-        Without senders it has two of `outbound-chat dev`: `demo` sends SMS, and `demo-whatsapp` WhatsApp.
+        Without senders, it has two senders like `outbound-chat dev`: `demo` for SMS, and `demo-whatsapp` for WhatsApp.
 
         Raises:
             SettingsError: a value is invalid.
@@ -48,9 +49,9 @@ class InMemoryOutboundChat(OutboundChat):
             budgets = {**ours.budgets, **settings.budgets}
             settings = settings.model_copy(update={"senders": ours.senders, "budgets": budgets})
         self.clock = Clock(self._moved)
-        """The time by which jobs become due and expire. The test moves it."""
+        """The clock by which jobs become due and expire. The test moves it."""
         self.enqueued: list[EnqueuedJob] = []
-        """All jobs that were accepted, in their order: single ones, rows of batches, and replays."""
+        """All accepted jobs, in order: single jobs, rows of batches, and replays."""
         self._memory = MemoryStore(settings.key_prefix, self.clock, self._note, self._maintain)
         super()._setup(settings, store or self._memory)
         self._context.now = self.clock.now
@@ -61,11 +62,11 @@ class InMemoryOutboundChat(OutboundChat):
     def finish(self, job: str | Job | EnqueuedJob, state: JobState | str = JobState.SENT, *, code: str = "") -> Job:
         """Ends a job now, and returns it.
 
-        `state`: `sent`, `failed`, `uncertain`, or `expired`, which moves the clock to its `expires_at`. `code`: of its
-        `error`; by default `refused` if it failed, and `no_answer` if that is uncertain.
+        `state`: `sent`, `failed`, `uncertain`, or `expired`, which moves the clock to its `expires_at`. `code`: that of
+        its `error`; by default `refused` for `failed`, and `no_answer` for `uncertain`.
 
         Raises:
-            ValueError: it can't end so: it is final, is not due yet, is held, or its number is suppressed.
+            ValueError: it can't end like this: it is final, not due yet, or held, or its number is suppressed.
             UnknownJob: no job has this id.
         """
         end, job_id = end_of(state, code), job if isinstance(job, str) else job.id
@@ -81,29 +82,29 @@ class InMemoryOutboundChat(OutboundChat):
         return after
 
     def finish_as(self, state: JobState | str, *, code: str = "", to: str = "") -> None:
-        """Decides how jobs end from now on when they are waited for. `to`: only those for this number.
+        """Decides how jobs end from now on when the application waits for them. `to`: only jobs for this number.
 
         `state` and `code` are those of `finish`.
 
         Raises:
-            ValueError: no job ends so.
+            ValueError: no job can end like this.
         """
         self._worker.ends[to] = end_of(state, code)
 
     def finish_all(self) -> None:
-        """Ends all jobs that are due, as `finish_as` has decided; `sent` by default."""
+        """Ends all jobs that are due, as `finish_as` decided; by default as `sent`."""
         expiring = self.statuses(self._worker.work())
         if ends := [job.expires_at for job in expiring.values() if job]:
             self.clock.set(max(ends))
 
     def asynchronous(self) -> AsyncOutboundChat:
-        """Returns a client for asyncio with the same jobs. It may be used in any event loop."""
+        """Returns a client for asyncio with the same jobs. It can be used in any event loop."""
         kind: Any = type("AsyncInMemoryOutboundChat", (AsyncOutboundChat,), calls_of_asyncio(self))
         client: AsyncOutboundChat = kind.from_settings(self._context.settings)
         return client
 
     def _adopt(self, context: Context) -> Context:
-        """Returns the context of a client whose jobs are kept here: that has its settings, if they name a sender."""
+        """Returns the context of a client whose jobs are kept here, with its own settings if they name a sender."""
         if isinstance(context, NoContext) or not context.settings.senders:
             return self._context
         if context not in self._adopted:
@@ -142,7 +143,7 @@ class InMemoryOutboundChat(OutboundChat):
 
 
 class _Adopted:
-    """Takes the place of a client's `_context`: a property of the class hides the attribute of the instance."""
+    """Replaces a client's `_context`: a property of the class hides the attribute of the instance."""
 
     def __init__(self, chat: InMemoryOutboundChat) -> None:
         self._chat = chat

@@ -7,10 +7,10 @@ from outbound_chat.model.times import utc_now
 
 
 class Clock:
-    """The time of Redis, its workers and the client's checks: that of this machine, until the test moves it.
+    """The clock of Redis, its workers and the client's checks: that of this machine, until the test moves it.
 
-    It goes on by itself, so what is due now is due. The application's own `datetime.now()` stays as it is; a library
-    that sets that, such as time-machine or freezegun, moves this clock too.
+    It continues to run. The application's own `datetime.now()` does not change; but a library that changes it, such as
+    time-machine or freezegun, also moves this clock.
     """
 
     def __init__(self, on_move: Callable[[timedelta], None]) -> None:
@@ -22,18 +22,18 @@ class Clock:
         return utc_now() + self._ahead
 
     def move(self, by: timedelta) -> None:
-        """Lets so much time pass: what has expired by then ends, and records whose lifetime is over are gone.
+        """Moves the clock forward: jobs that have expired by then end, and records that are no longer kept disappear.
 
-        What becomes due is sent when it is next waited for, or by `finish_all`.
+        Jobs that become due are sent when the application next waits, or by `finish_all`.
 
         Raises:
-            TypeError: `by` is no timedelta.
+            TypeError: `by` is not a timedelta.
         """
         if not isinstance(by, timedelta):
-            raise TypeError(f"give a timedelta, such as timedelta(minutes=10), not {type(by).__name__}")
+            raise TypeError(f"by must be a timedelta, such as timedelta(minutes=10), not {type(by).__name__}")
         self._ahead += by
         self._on_move(by)
 
     def set(self, to: datetime) -> None:
-        """Moves to this time, which is aware; also back, which is best done before the first job."""
+        """Sets the clock to this aware time. It may move back, which is best done before the first job."""
         self.move(to - self.now())

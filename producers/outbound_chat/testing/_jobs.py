@@ -1,4 +1,4 @@
-"""Records of jobs and settings of senders, as tests need them."""
+"""Records of jobs, and settings of senders, for tests."""
 
 import uuid
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ throttled chats_full quota credentials access_denied not_found foreign_answer un
 no_answer service_error lease_lost conflict unexpected_error refused unexpected_answer invalid_request suppressed
 unreadable_request attempts_exhausted
 """.split()  # noqa: SIM905  # twenty lines for twenty words would say no more
-"""Codes of attempts, as docs/errors.md has them."""
+"""Codes of attempts, as in docs/errors.md."""
 
 
 def check_code(code: str) -> None:
-    """Raises ValueError if no attempt ends with such a code."""
+    """Raises ValueError if no attempt can end with this code."""
     if code and code not in _CODES:
         raise ValueError(f"code {code!r} {closest(code, _CODES)}")
 
@@ -30,25 +30,27 @@ class EnqueuedJob:
     """A job as it was enqueued."""
 
     id: str
+    """Id of the job."""
     sender: str
+    """Name of the sender."""
     to: str = field(repr=False)
     """The phone number, in E.164 form."""
     text: str | None = field(repr=False)
-    """The message; None if it is a template, or if the flow begins the chat."""
+    """The message; None if it comes from a template or from the flow."""
     request: Mapping[str, Any] = field(repr=False)
-    """What a worker calls StartOutboundChatContact with: the job's own arguments, and those that its sender adds."""
+    """Arguments with which a worker calls StartOutboundChatContact: those of the job and those of its sender."""
     job: Job = field(repr=False)
     """The job as it was accepted, with its tenant, priority, times and batch."""
 
 
 def make_job(state: JobState | str = JobState.QUEUED, *, code: str = "refused", **values: Any) -> Job:
-    """Returns the record of a job, for tests of what an application does with one. Nothing is enqueued.
+    """Returns the record of a job, for tests of code that handles one. Nothing is enqueued.
 
-    `code`: of the `error` of a failed or uncertain job. `values`: other fields of `Job`, such as `sender`.
+    `code`: that of the `error` of a failed or uncertain job. `values`: other fields of `Job`, such as `sender`.
 
     Raises:
         TypeError: a job has no such field.
-        ValueError: there is no such state or code; the text names those that are near.
+        ValueError: there is no such state or code; the message suggests similar ones.
     """
     if state not in set(JobState):
         raise ValueError(f"state {str(state)!r} {closest(state, JobState)}")
@@ -79,8 +81,8 @@ def make_job(state: JobState | str = JobState.QUEUED, *, code: str = "refused", 
 def make_sender(channel: str = "sms", **values: Any) -> dict[str, Any]:
     """Returns complete settings of a sender, for `senders={"support": …}`.
 
-    `channel`: `sms` or `whatsapp`. `values`: other settings of a sender, or others than those that it comes with. Those
-    that it comes with fit them: the number is in the `region`, and senders with other limits share none.
+    `channel`: `sms` or `whatsapp`. `values`: settings that replace or complete the defaults. The defaults fit them: the
+    number is in the `region`, and senders with different limits don't share a number or instance.
     """
     region = values.get("region") or "".join(str(values.get("source")).split(":")[3:4]) or "us-east-1"
     limits = [values.get(name) for name in ("number_rate", "max_open_chats")]

@@ -1,7 +1,8 @@
-"""Puts the clients of an application into memory, whenever and wherever they were made.
+"""Moves the clients of an application into memory, whenever and wherever they were created.
 
-Many applications make their client when a module is imported, long before a test begins. So for a while the class does
-something else, as with responses and moto: no client keeps its connection to a real Redis, where a worker might send.
+Many applications create their client when a module is imported, long before a test starts. So the class itself behaves
+differently for a while, as with responses and moto: no client stays connected to a real Redis, where a worker might
+send.
 """
 
 from collections.abc import Iterator
@@ -16,10 +17,10 @@ from outbound_chat_config import Settings
 
 @contextmanager
 def in_memory(settings: Settings | None = None, **values: Any) -> Iterator[InMemoryOutboundChat]:
-    """Keeps the jobs of every client of this process in memory, for the length of a block.
+    """Keeps the jobs of every client of this process in memory during a block.
 
-    That goes for clients that were made before, too, for threads and for asyncio. Each has its own settings, or those
-    given here if its own name no sender. Without any given, they are loaded as `OutboundChat.from_settings` does.
+    This includes clients that were created earlier, for threads and for asyncio. Each client keeps its settings; if
+    those name no sender, it uses the given ones. By default they are loaded like in `OutboundChat.from_settings`.
 
     Raises:
         SettingsError: the settings can't be read or a value is invalid.

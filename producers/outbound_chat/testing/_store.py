@@ -1,4 +1,4 @@
-"""The store in memory: the scripts of the product, run by fakeredis at the time of a clock that the test moves."""
+"""The store in memory: fakeredis runs the real scripts, by a clock that the test moves."""
 
 import importlib
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from outbound_chat.testing._clock import Clock
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 OnAccepted = Callable[[Keys, Job, str, str], None]
-"""Gets each job that was accepted, its stored request, and what the rows of its batch share; empty: it has no batch."""
+"""Receives each accepted job, its stored request, and what the rows of its batch share; empty without a batch."""
 
 _OF_WORKERS = {"why", "read_budget"}
 """Scripts that report what the workers do."""

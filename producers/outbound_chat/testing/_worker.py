@@ -1,7 +1,6 @@
-"""Does to jobs in memory what workers do, with the same scripts: claims what is due, and records how each call ended.
+"""Does the work of workers on jobs in memory, with the same scripts: claims due jobs, and records how each call ended.
 
-It knows neither pace nor quotas: a test has no time for them. Holds, quiet hours, suppression lists and the times of a
-job are respected.
+It respects holds, quiet hours, suppression lists and the times of a job, but not pace and quotas.
 """
 
 import threading
@@ -36,7 +35,7 @@ End: TypeAlias = tuple[JobState, str]
 
 
 def end_of(state: str, code: str = "") -> End:
-    """Raises ValueError if no call of a worker ends so, or if there is no such code."""
+    """Raises ValueError if no call of a worker can end like this, or if there is no such code."""
     check_code(code)
     if state not in _CODES:
         raise ValueError(f"a job must end as one of {', '.join(_CODES)}, not {state}")
@@ -44,19 +43,19 @@ def end_of(state: str, code: str = "") -> End:
 
 
 class Worker:
-    """The worker of all budgets that clients in memory have."""
+    """The worker of all budgets of clients in memory."""
 
     def __init__(self, run: Callable[[Steps[Any]], Any], store: Store) -> None:
         self._run = run
         self._store = store
         self._contexts: tuple[Context, ...] = ()  # the newest first
         self.ends = {"": end_of("sent")}
-        """By number; empty: of all others."""
+        """By number; the empty number is for all others."""
         self._claims = count()
         self._lock = threading.RLock()
 
     def serve(self, context: Context) -> Context:
-        """Works for the budgets and senders of these settings too; returns the first context that had them."""
+        """Also works for the budgets and senders of these settings; returns the first context that had them."""
         with self._lock:
             for served in self._contexts:
                 if served.settings == context.settings:
@@ -65,7 +64,7 @@ class Worker:
         return context
 
     def read(self, budget: str, sender: str, stored: str) -> tuple[Context, ChatRequest]:
-        """Reads a request; returns it behind the context that has its sender and its key."""
+        """Reads a request; returns the context with its sender and key, and the request."""
         having = [context for context in self._contexts if sender in context.settings.senders]
         # One with keys reads what one without them wrote, and lists of both.
         *others, last = sorted(
@@ -77,7 +76,7 @@ class Worker:
         return last, codec.decode(last.cipher, stored)
 
     def maintain(self) -> None:
-        """Does what time alone makes due, and shows that a worker is there."""
+        """Does the work that becomes due by time, and shows that a worker is running."""
         with self._lock:
             key_ids = sorted({key_id for context in self._contexts for key_id in context.cipher.key_ids})
             for keys, settings in self._budgets().items():
@@ -106,9 +105,9 @@ class Worker:
         self._store.run(call)
 
     def work(self, only: str = "", end: End | None = None) -> list[str]:
-        """Calls what is due, of all budgets; or only the job of this local id, with this end.
+        """Sends due jobs of all budgets, or only the job with this local id, with this end.
 
-        Returns the ids of the jobs that are to expire, which are called no more.
+        Returns the ids of jobs that will expire, for which no call is made.
         """
         expiring = []
         with self._lock:

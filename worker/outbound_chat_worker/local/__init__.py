@@ -1,1 +1,1 @@
-"""Starts what `dev`, `demo` and `worker --processes` run on this machine."""
+"""Starts the processes of `dev`, `demo` and `worker --processes` on this machine."""

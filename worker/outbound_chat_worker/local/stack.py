@@ -1,6 +1,6 @@
-"""Runs a whole stack on this machine for `demo` and `dev`: Valkey, sandbox, workers, and settings that join them.
+"""Runs a whole stack on this machine for `demo` and `dev`: Valkey, sandbox, workers, and their settings.
 
-Each part that dies is started again at the same address. Not for production.
+A part that dies is restarted at the same address. Don't use it in production.
 """
 
 import json
@@ -25,7 +25,7 @@ from outbound_chat_worker.sandbox import (
 )
 
 BROKEN = "demo-broken"
-"""For magic numbers that hold their sender, or its instance, which no other sender shares."""
+"""For magic numbers that put their sender or its instance, which no other sender shares, on hold."""
 SENDERS = {"demo": "sms", "demo-whatsapp": "whatsapp", BROKEN: "sms"}
 INSTANCES = ("0a1b2c3d-1111-4222-8333-444455556666", "0a1b2c3d-1111-4222-8333-444455556667")
 
@@ -50,7 +50,7 @@ endpoint_url = {sandbox}
 
 @dataclass(slots=True)
 class Stack:
-    """The parts of a running stack, and how to reach them."""
+    """The parts of a running stack, with their addresses."""
 
     settings: Settings
     settings_file: Path
@@ -61,22 +61,22 @@ class Stack:
     _restart_sandbox: Callable[[], SandboxClient]
 
     def look(self, say: Callable[[str], None]) -> None:
-        """Starts again what died, and says so.
+        """Restarts parts that died, and prints a warning.
 
         Raises:
-            OutboundChatError: Valkey or the sandbox can't be started again.
+            OutboundChatError: Valkey or the sandbox can't be restarted.
         """
         if (code := self.server.process.poll()) is not None:
-            say(f"Valkey {death(code)}; it starts again, with its data")
+            say(f"Valkey {death(code)}; restarting it with its data")
             self.server.restart()
         if self.sandbox.process and (code := self.sandbox.process.poll()) is not None:
-            say(f"the sandbox {death(code)}; it starts again, and has forgotten what it got")
+            say(f"the sandbox {death(code)}; restarting it without its messages")
             self.sandbox = self._restart_sandbox()
         self.supervisor.look()
 
 
 class _Sandboxes(ExitStack):
-    """One sandbox after the other, at the same address."""
+    """A sequence of sandboxes at the same address."""
 
     def __init__(self, options: SandboxOptions, log: IO[bytes]) -> None:
         super().__init__()
@@ -93,10 +93,10 @@ class _Sandboxes(ExitStack):
 def running_stack(
     folder: Path, *, sandbox: SandboxOptions, processes: int, log_level: str, port: int | None = None
 ) -> Iterator[Stack]:
-    """Starts everything, and stops everything at the end of the block, workers first.
+    """Starts everything, and stops it at the end of the block, workers first.
 
-    Data, logs and settings are in `folder`. The workers' budget is the sandbox's allowance. Settings and AWS
-    credentials of the caller's environment are ignored.
+    Data, logs and settings are in `folder`. The budget of the workers is the allowance of the sandbox. Settings and AWS
+    credentials in the caller's environment are ignored.
     """
     settings_file = folder / "outbound-chat.toml"
     with writing_to(folder):

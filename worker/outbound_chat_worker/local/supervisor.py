@@ -1,6 +1,6 @@
-"""Runs several Celery workers and restarts those that die. A process uses one core, so run one for each core.
+"""Runs several Celery workers and restarts those that die. A process uses one core, so run one process per core.
 
-Not for more than one machine: run the command on each.
+It is for one machine: run the command on each machine.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def supervised_workers(
 def become_supervisor(
     processes: int, *, name: str | None, log_level: str, log_format: str = "text", ending: Ending
 ) -> None:
-    """Replaces this program by one that only supervises: the command line would hold 30 MB as long as workers run.
+    """Replaces this program with one that only supervises: the command line would occupy 30 MB while workers run.
 
-    Returns only if a signal came before. One that comes now waits until the new program can handle it.
+    Returns only after an earlier signal. A new signal waits until the new program can handle it.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     if not ending.signal:
@@ -60,7 +60,7 @@ def become_supervisor(
 
 
 def log_to_stderr(level: str, log_format: str) -> None:
-    """Logs as the workers do, whose lines are in the same stream."""
+    """Logs in the format of the workers, whose lines are in the same stream."""
     if log_format == "json":
         from outbound_chat.logs import log_to_stderr as log_json  # noqa: PLC0415  # costs nothing while it is off
 
@@ -70,7 +70,7 @@ def log_to_stderr(level: str, log_format: str) -> None:
 
 
 def main() -> None:
-    """Supervises until SIGTERM or SIGINT: the rest of `become_supervisor`."""
+    """Supervises until SIGTERM or SIGINT, after `become_supervisor`."""
     ending = Ending()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     processes, log_level, log_format, name = sys.argv[1:]

@@ -1,23 +1,22 @@
-"""Makes answers of other servers readable for botocore, which expects those of AWS.
+"""Makes answers of other servers readable for botocore, which expects answers of AWS.
 
-A proxy may answer with JSON that is not an object, with members of other types, or with bytes that are not UTF-8. For
-these, botocore raises whatever Python does, and the status of the answer is lost. For the meaning of answers, see
-`retry`.
+A proxy may answer with JSON that is not an object, with members of other types, or with bytes that are not UTF-8. Then
+botocore raises any error of Python, and the status of the answer is lost. For the meaning of answers, see `retry`.
 """
 
 import json
 from typing import Any
 
 _READ = ("__type", "code", "Code", "message", "Message", "ContactId")
-"""The members of errors and successes that are read; all are texts."""
+"""The members of errors and successes that are read. All are strings."""
 _SHORT = 500
-"""Bytes. A shorter body can't be nested too deeply for the JSON parser."""
+"""In bytes. A shorter body can't be nested too deeply for the JSON parser."""
 
 
 def make_readable(response_dict: dict[str, Any], **_: object) -> None:
-    """Replaces a body that botocore can't parse: an object keeps the texts that are read, anything else is a message.
+    """Replaces a body that botocore can't parse: an object keeps the strings that are read, others become a message.
 
-    A page that is not JSON stays as it is, since botocore treats it as a message itself. For the event
+    A page that is not JSON is not changed, since botocore itself treats it as a message. For the event
     `before-parse`: https://docs.aws.amazon.com/boto3/latest/guide/events.html
     """
     body: bytes = response_dict["body"]
@@ -39,5 +38,5 @@ def make_readable(response_dict: dict[str, Any], **_: object) -> None:
 
 
 def _encodable(text: str) -> str:
-    """Replaces lone surrogates, which JSON can express and UTF-8 can't."""
+    """Replaces lone surrogates, which JSON can represent but UTF-8 can't."""
     return text.encode(errors="replace").decode()

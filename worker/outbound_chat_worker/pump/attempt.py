@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 UNKNOWN_SENDER_WAIT = timedelta(seconds=30)
 DEFAULT_CHAT_MINUTES = 25 * 60
-"""Life of a chat unless the request says otherwise.
+"""How long a chat may stay open, unless the request says otherwise.
 https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html"""
 
 NamedBy = Literal["job", "batch", "sender"]
@@ -33,7 +33,7 @@ _AGAIN = frozenset({Outcome.RETRY, Outcome.SNOOZE})
 
 
 class AttemptRunner:
-    """Makes the calls of one pump."""
+    """Makes the calls of a pump."""
 
     def __init__(self, runtime: Runtime, budget: str) -> None:
         self._runtime = runtime
@@ -103,7 +103,7 @@ class AttemptRunner:
         return self._suppressed(job, claim, request.number) or _quiet(job, claim, prepared) or prepared
 
     def _suppressed(self, job: ClaimedJob, claim: str, number: str) -> Result | None:
-        """The result if the number is on a list that the store could not check itself; None: call it."""
+        """Returns the result if the number is on a list that the store could not check itself; None: make the call."""
         try:
             if job.look and is_suppressed(self._runtime, self._budget, job.sender, number):
                 return _failed(job, claim, "suppressed", "the number is on the suppression list of the sender")
@@ -112,7 +112,7 @@ class AttemptRunner:
         return None
 
     def _waits(self, job: ClaimedJob, claim: str, error: MissingEncryptionKey | StoreError, *, holds: bool) -> Result:
-        """The result of a job that must wait because a key is missing or Redis failed."""
+        """Returns the result of a job that must wait because a key is missing or Redis failed."""
         if isinstance(error, MissingEncryptionKey):
             self._note_sender(job, f"{error}; its jobs wait")
             return without_key(job, claim, error, holds=holds)
@@ -164,11 +164,11 @@ class AttemptRunner:
         )
 
     def _note_sender(self, job: ClaimedJob, text: str) -> None:
-        """Logs what keeps all jobs of a sender, so not for each of them."""
+        """Logs what stops all jobs of a sender, once for all of them."""
         self._runtime.notices.note(f"sender {job.sender}", f"sender {job.sender}: {text}")
 
     def _log(self, job: ClaimedJob, verdict: Verdict, outcome: Outcome, scope: str) -> None:
-        """Logs how an attempt ended that sent nothing."""
+        """Logs how an attempt that sent nothing ended."""
         if sentences.keeps_sender(verdict, outcome, scope):
             self._note_sender(job, sentences.of_sender(verdict))
             return
@@ -182,13 +182,13 @@ class AttemptRunner:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A call that is ready to be made."""
+    """A prepared call."""
 
     sender: Sender
     number: str = field(repr=False)
     arguments: dict[str, Any] = field(repr=False)
     named_by: NamedBy
-    """Who named the flow or template. If only the job did, other jobs may be fine although it does not exist."""
+    """Who named the flow or template. If only the job did, other jobs are not affected if it does not exist."""
 
     @property
     def chat_ms(self) -> int:
@@ -202,12 +202,12 @@ def _opening(job: ClaimedJob, prepared: _Prepared, at_ms: int) -> int | None:
 
 
 def _quiet(job: ClaimedJob, claim: str, prepared: _Prepared) -> Result | None:
-    """The result if the job may not be called in quiet hours; None: call it now."""
+    """Returns the result if quiet hours forbid the call now; None: make the call."""
     # The earliest and the latest time at which the call can leave, by the clock of Redis.
     for at_ms in (job.claimed_ms, job.claimed_ms + int(LATEST_SECONDS * 1000)):
         opening = _opening(job, prepared, at_ms)
         if opening is None:
-            message = "the sender's quiet hours are never over in all time zones of the number at once"
+            message = "the sender's quiet hours never end in all time zones of the number at once"
             return _failed(job, claim, "invalid_request", message)
         if opening > at_ms:
             return Result(local_id=job.local_id, claim=claim, outcome=Outcome.NOT_CALLED, not_before_ms=opening)
@@ -223,7 +223,7 @@ def _named_by(own: ChatRequest, shared: ChatRequest, sender: Sender) -> NamedBy:
 
 
 def _scope(rule: RetryRule, job: ClaimedJob, prepared: _Prepared | None) -> str:
-    """The scope that a hold by this rule stops."""
+    """Returns the scope of a hold by this rule."""
     if prepared and rule.blames_whoever_named_it and prepared.named_by == "batch":
         return f"batch:{job.batch}"
     if prepared and rule.stops == "instance":

@@ -1,7 +1,7 @@
 """The threads of a pump: they make its calls, and one of them waits for work while there is none.
 
-The one idea: while jobs come one at a time nothing stands between the thread and Redis. The thread that hears of a job
-calls it itself, and records its result if no other call runs; the pump only learns of it.
+The main idea: while jobs come one at a time, nothing is between the thread and Redis. The thread that learns of a job
+makes the call itself, and records the result if no other call runs; the pump is only informed.
 """
 
 import logging
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The wait for work ended, by a poke or by time, and this was claimed. The first job is being called."""
+    """The wait for work ended, by a poke or by time, and this was claimed. The call of the first job has begun."""
 
     answer: Answer
     claim_id: str
@@ -39,7 +39,7 @@ class Recorded:
 
 
 class Callers:
-    """The threads of one pump, inside a block. Its end waits for all of them."""
+    """The threads of a pump, within a block. The end of the block waits for all of them."""
 
     def __init__(
         self,
@@ -60,9 +60,9 @@ class Callers:
         self._in_flight = in_flight
         self._durations = durations
         self.arrived: SimpleQueue[Result | Recorded | Heard] = SimpleQueue()
-        """What the threads report to the pump."""
+        """Reports of the threads to the pump."""
         self.listens = False
-        """Whether a thread waits for work. The pump sets it back when it has taken in what was heard."""
+        """Whether a thread waits for work. The pump resets it after it has processed the report."""
 
     def __enter__(self) -> Self:
         return self
@@ -71,11 +71,11 @@ class Callers:
         self._pool.shutdown()
 
     def call(self, job: ClaimedJob, claim_id: str, claimed_at: float) -> bool:
-        """Has a thread make the call, unless the pump takes the job back first; returns False if no thread starts."""
+        """Makes the call in a thread, unless the pump takes the job back first; returns False if no thread starts."""
         return self._start(self._call_if_mine, job, claim_id, claimed_at)
 
     def listen(self, call: ClaimCall, claim_id: str, seconds: float) -> bool:
-        """Has a thread wait for work for some seconds; returns False if no thread starts."""
+        """Waits for work in a thread for some seconds; returns False if no thread starts."""
         # It may have to wait for a thread: what is left then is the time for which the pump is known to wait.
         self.listens = self._start(self._hear, call, claim_id, time.monotonic() + seconds)
         return self.listens
@@ -85,7 +85,7 @@ class Callers:
             self._pool.submit(work, *given)
         except (RuntimeError, MemoryError) as error:
             # The process ends, or has too many threads.
-            logger.warning("%s: no call can start: this process can start no thread (%s)", self._name, error)
+            logger.warning("%s: can't start calls, since this process can't start a thread (%s)", self._name, error)
             return False
         return True
 

@@ -1,14 +1,14 @@
-"""How long calls and questions to Redis take, as a worker process has measured it: for the pumps of one budget."""
+"""Measures how long calls and queries to Redis take in a worker process, for the pumps of one budget."""
 
 QUICK_SECONDS = 0.1
-"""Calls that take no longer are quick: then a job that waits for a thread leaves long before it is too late."""
+"""Calls up to this duration are quick: then a job that waits for a thread is sent long before it is too late."""
 SLOW_SECONDS = 10 * QUICK_SECONDS
-"""Assumed duration of calls at first; after about a dozen quick ones they count as quick."""
+"""Assumed duration of calls at first. After about a dozen quick calls, they count as quick."""
 _SHORTEST_SECONDS = 0.001
 _MEMORY = 0.8
-"""Weight of earlier calls against the last one."""
+"""Weight of earlier calls compared with the last one."""
 _FORGETS = 1.1
-"""Growth of the shortest round trip with each later one, as Redis may be farther away by now."""
+"""Growth of the shortest round trip with each later one, since Redis may have moved farther away."""
 
 
 class Durations:
@@ -23,11 +23,11 @@ class Durations:
         self._call_seconds = _MEMORY * self._call_seconds + (1 - _MEMORY) * seconds
 
     def note_round_trip(self, seconds: float) -> None:
-        """Notes how long a question to Redis took; the shortest say how far it is."""
+        """Notes how long a query to Redis took. The shortest ones show how far away it is."""
         self._round_trip = seconds if self._round_trip is None else min(seconds, self._round_trip * _FORGETS)
 
     def doubt_calls(self) -> None:
-        """Takes calls for slow: those that run now have not reported yet how long they take."""
+        """Assumes that calls are slow: those that run now have not reported their duration yet."""
         self._call_seconds = SLOW_SECONDS
 
     @property
@@ -37,9 +37,9 @@ class Durations:
 
     @property
     def round_trip(self) -> float:
-        """Seconds that a question to Redis takes at least; 0: not known."""
+        """Least seconds that a query to Redis takes; 0 if unknown."""
         return self._round_trip or 0.0
 
     def calls_in(self, seconds: float) -> float:
-        """Calls that a thread makes in this time."""
+        """Returns how many calls a thread makes in this time."""
         return seconds / max(self._call_seconds, _SHORTEST_SECONDS)

@@ -1,8 +1,8 @@
-"""The jobs that a pump has in flight: one a thread, and as many again in stock while calls are quick (prefetch).
+"""The jobs that a pump has in flight: one per thread, and as many again in stock while calls are quick (prefetch).
 
-The stock is there so that no thread waits while the pump talks to Redis, and so that one script serves several jobs:
-with calls of 50 ms on 16 threads that is a quarter of a script a job, where it would be two. Where Redis is far, it is
-what the threads call in three round trips: one until the next claim, one until its answer, one in reserve.
+With the stock, threads need not wait while the pump talks to Redis, and one script serves several jobs: with calls of
+50 ms on 16 threads, a quarter of a script per job instead of two. If Redis is far away, the stock lasts for three round
+trips: one until the next claim, one until its answer, one in reserve.
 """
 
 import time
@@ -17,7 +17,7 @@ PREFETCH = 1.0
 """Most prefetched jobs, as a share of the number of threads."""
 ROUND_TRIPS = 3
 LONGEST_STOCK_SECONDS = LATEST_SECONDS / 2
-"""A job waits no longer in stock for its thread, however far Redis is."""
+"""Longest wait of a job in stock for its thread, even if Redis is far away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class _Held:
 
 
 class InFlight:
-    """Tracks the jobs in flight of one pump. For its main thread alone, except `start` and `len`."""
+    """Tracks the jobs in flight of a pump. Only for its main thread, except `start` and `len`."""
 
     def __init__(self, threads: int, durations: Durations) -> None:
         self._threads = threads
@@ -45,13 +45,13 @@ class InFlight:
         return {local_id: held.claim_id for local_id, held in self._held.items()}
 
     def add(self, local_id: str, claim_id: str, *, started: bool = False) -> None:
-        """Adds a job that is about to be given to the threads, or `started` by one already."""
+        """Adds a job that is about to be given to the threads, or that a thread has already `started`."""
         if not started:
             self._unstarted.add((local_id, claim_id))
         self._held[local_id] = _Held(claim_id, time.monotonic())
 
     def start(self, local_id: str, claim_id: str) -> bool:
-        """Decides who has the job, a thread that calls it or the pump that takes it back: True for the first to ask."""
+        """Decides who gets the job, a thread for its call or the pump that takes it back: True for the first to ask."""
         try:
             self._unstarted.remove((local_id, claim_id))
         except KeyError:
@@ -68,17 +68,17 @@ class InFlight:
         return len(self._held) >= self._threads
 
     def capacity(self, ended: int) -> int:
-        """Jobs that may be claimed now, if so many of those in flight have ended."""
+        """Returns how many jobs may be claimed now, if this many of those in flight have ended."""
         return max(0, min(MOST_JOBS, self._threads + self._prefetch - len(self._held) + ended))
 
     def has_stock(self, ended: int) -> bool:
-        """Whether threads still find jobs for a while, although so many of those in flight have ended."""
+        """Returns whether the stock lasts for a while, although this many jobs in flight have ended."""
         prefetch = self._prefetch
         reserve = max(prefetch // 4, min(prefetch, self._calls_in(self._durations.round_trip)))
         return len(self._held) - ended > self._threads + reserve
 
     def reclaim_late(self) -> Iterator[tuple[str, str]]:
-        """Takes back jobs that found no thread in time, since calls became slow; yields their local and claim ids."""
+        """Takes back jobs that got no thread in time, because calls became slow; yields their local and claim ids."""
         latest = time.monotonic() - LATEST_SECONDS
         for local_id, held in self._held.items():
             if held.since < latest and self.start(local_id, held.claim_id):

@@ -1,8 +1,8 @@
-"""The pump: works for one budget for a few seconds: claim, send, record, repeat.
+"""The pump works for one budget for a few seconds: claim, send, record, repeat.
 
-Not for deciding what may be sent (the claim script does) or what an error means (`retry` does). The one idea: its main
-thread decides everything; results of calls and new work reach it through one local queue, so it always knows what to do
-next and never polls. Results and the next claim share a round trip.
+The claim script decides what may be sent, and `retry` what an error means. The main idea: the main thread of the pump
+decides everything. Results of calls and new work reach it through one local queue, so it always knows what to do next
+and never polls. Results and the next claim share a round trip.
 """
 
 import logging
@@ -25,10 +25,10 @@ from outbound_chat_worker.runtime import Runtime
 logger = logging.getLogger(__name__)
 
 RENEW_SECONDS = 1.0
-"""A working pump reports this often that it is alive, and renews the leases of its running calls."""
+"""How often a working pump reports that it is alive, and renews the leases of its running calls."""
 STORE_RETRY_SECONDS = 0.5
 REST_SECONDS = 0.02
-"""Longest time for which a result waits for others, so that one script records them all."""
+"""Longest wait of a result for others, so that one script records all of them."""
 
 
 class Phase(StrEnum):
@@ -37,9 +37,9 @@ class Phase(StrEnum):
     WORKING = auto()
     """It claims jobs while it has room for them."""
     LISTENING = auto()
-    """It found no work, and waits to be poked."""
+    """It found no work, and waits for a poke."""
     DRAINING = auto()
-    """It claims no more jobs, and ends with its calls in flight."""
+    """It claims no more jobs, and ends after its calls in flight."""
 
 
 class Pump:
@@ -48,7 +48,7 @@ class Pump:
     def __init__(
         self, runtime: Runtime, budget: str, *, nonce: str = "", stopping: Event, publisher: PumpPublisher
     ) -> None:
-        """`nonce`: of the request for this pump. `stopping`: set when the process is to end."""
+        """`nonce`: that of the request for this pump. `stopping`: set when the process should end."""
         now = time.monotonic()
         self._runtime = runtime
         self._settings = runtime.settings.worker
@@ -71,7 +71,7 @@ class Pump:
         self._phase = Phase.WORKING
         self._next_claim = 0.0
         self._ends = now
-        """When its slice is over."""
+        """When its slice ends."""
         self._next_renewal = now + RENEW_SECONDS
         self._last_turn = self._last_work = self._last_result = now
         self._had_work = False
@@ -80,16 +80,16 @@ class Pump:
 
     @property
     def keeps_up(self) -> bool:
-        """Whether it can take more jobs: then a second pump on the same core would only be in its way."""
+        """Whether it can take more jobs: then a second pump on the same core would only slow it down."""
         now = time.monotonic()
         if self._is_draining or now - self._last_turn > 2 * RENEW_SECONDS:
             return False
         return not self._in_flight.is_full or now - self._last_result < RENEW_SECONDS
 
     def work(self) -> int:
-        """Works until its slice is over, no work came for a while, or the process stops; returns the number of results.
+        """Works until its slice ends, no work came for a while, or the process stops; returns the number of results.
 
-        Returns only when every call that it started has ended and is recorded; an unexpected error is raised then, too.
+        It only returns when all calls that it started have ended and are recorded. Unexpected errors are raised then.
         """
         self._runtime.prepare_clients(self._budget)
         began = time.monotonic()
@@ -99,7 +99,7 @@ class Pump:
                 while self._has_something_to_do:
                     self._turn()
             except Exception:
-                logger.exception("budget %s: unexpected error; only the calls in flight are finished", self._budget)
+                logger.exception("budget %s: unexpected error; finishing only the calls in flight", self._budget)
                 self._drain()
                 raise
         if self._recorded:
@@ -133,7 +133,7 @@ class Pump:
 
     @property
     def _is_over(self) -> bool:
-        """Whether it should claim no more: its slice is over and a successor can be requested, or the process stops."""
+        """Whether it should stop claiming: its slice is over and a successor can be requested, or the process stops."""
         return self._stopping.is_set() or (time.monotonic() >= self._ends and self._publisher.works)
 
     def _end(self) -> None:
@@ -155,7 +155,7 @@ class Pump:
         return self._phase is Phase.WORKING and self._in_flight.capacity(self._recorder.recordable) > 0
 
     def _next_step(self) -> float:
-        """When to take the next turn although nothing arrived."""
+        """Returns when to take the next turn if nothing arrives."""
         steps = [
             self._next_renewal,
             self._next_claim if self._may_claim else None,
@@ -180,11 +180,11 @@ class Pump:
         return int(self._settings.linger.total_seconds() * 1000)
 
     def _has_idled(self, now: float) -> bool:
-        """Whether it has had no work for so long that it leaves."""
+        """Returns whether it had no work for so long that it should leave."""
         return now - self._last_work > self._settings.linger.total_seconds() and not self._in_flight
 
     def _go_by(self, answer: Answer, claim_id: str, asked_at: float, *, heard: bool = False) -> None:
-        """Does what the answer to a claim leads to. `heard`: by a thread that has begun to call the first job."""
+        """Handles the answer to a claim. `heard`: from a thread that has already begun the call of the first job."""
         match answer:
             case Claimed() as claimed:
                 self._begin(claimed, claim_id, asked_at, heard=heard)
@@ -230,7 +230,7 @@ class Pump:
             self._listen(claimed.until_ms)
 
     def _listen(self, until_ms: int) -> None:
-        """Has a thread wait for work, unless the pump is to end."""
+        """Makes a thread wait for work, unless the pump should end."""
         if self._is_over:
             return
         most = self._settings.linger.total_seconds()
@@ -245,7 +245,7 @@ class Pump:
             self._leave()
 
     def _gather(self, until: float) -> None:
-        """Collects what arrived, waiting until that time at most, then a moment longer while the threads have jobs."""
+        """Collects what has arrived, waiting until that time, then a moment longer while the threads have jobs."""
         try:
             self._take_in(self._arrived.get(timeout=max(0.0, until - time.monotonic())))
             rests_until = time.monotonic() + REST_SECONDS
@@ -282,25 +282,25 @@ class Pump:
             self._recorded[result.outcome] += 1
 
     def _end_slice(self) -> None:
-        """Leaves at the end of its slice. If the broker does not take the message for its successor, it continues."""
+        """Leaves at the end of its slice. If the broker does not accept the message for its successor, it continues."""
         if self._leave() and not (self._publisher.drain(HANGS_SECONDS) and self._publisher.works):
             self._phase = Phase.WORKING
 
     def _hand_over(self) -> None:
-        """Leaves the work to another machine, whose clock is right."""
+        """Leaves the work to another machine with a correct clock."""
         if self._session.pass_on():
             self._phase = Phase.DRAINING
         else:
             self._leave()
 
     def _leave(self) -> bool:
-        """Claims no more, and requests a successor at once, since calls may take long; returns whether it needs one."""
+        """Stops claiming and requests a successor early, since calls may take long; returns whether it needs one."""
         self._phase = Phase.DRAINING
         recent = time.monotonic() - self._last_work < self._settings.linger.total_seconds()
         return self._session.leave(warm=self._had_work and recent and not self._stopping.is_set())
 
     def _drain(self) -> None:
-        """Records the results of the calls in flight, and does nothing else, since something is wrong."""
+        """Only records the results of the calls in flight, after an unexpected error."""
         self._phase = Phase.DRAINING
         while self._in_flight or self._callers.listens:
             self._gather(self._recorder.next_try or time.monotonic() + RENEW_SECONDS)

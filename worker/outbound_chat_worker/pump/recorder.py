@@ -1,7 +1,7 @@
 """Keeps the results of a pump's calls until Redis has them.
 
-A call that Connect accepted must not be lost because Redis was down when its answer came. Without the result, its
-lease runs out and the call is repeated with the same token, which returns the same contact: safe, but slow.
+A call that Connect accepted must not be lost because Redis was down when the answer came. Without the result, the lease
+expires and the call is repeated with the same token, which returns the same contact: safe, but slow.
 """
 
 import logging
@@ -17,7 +17,7 @@ from outbound_chat_worker.pump.session import Finish
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 60.0
-"""How long results are kept while Redis can't take them, before they are written to the log instead."""
+"""How long results are kept while Redis does not accept them, before they are written to the log instead."""
 RETRY_SECONDS = 0.5
 _TOO_LATE = {
     "stale": "another worker has claimed the job",
@@ -27,7 +27,7 @@ _TOO_LATE = {
 
 
 class Recorder:
-    """Records the results of one pump in the store. For one thread, except `record_now`."""
+    """Records the results of a pump in the store. For one thread, except `record_now`."""
 
     def __init__(self, store: Store, keys: Keys, notices: Notices) -> None:
         self._store = store
@@ -36,12 +36,12 @@ class Recorder:
         self._subject = f"results {keys.budget}"
         self._kept: list[Result] = []
         self._asked: list[Result] = []
-        """Those of `next_call`."""
+        """The results in `next_call`."""
         self._away_since: float | None = None
         self._next_try = 0.0
 
     def add(self, result: Result) -> None:
-        """Adds a result, for `record` to write to Redis."""
+        """Adds a result that `record` will write to Redis."""
         self._kept.append(result)
 
     @property
@@ -51,24 +51,24 @@ class Recorder:
 
     @property
     def recordable(self) -> int:
-        """Results that the next claim records; 0 while Redis does not take them, so that no more are made."""
+        """Results that the next claim records; 0 while Redis does not accept them, so that no more calls are made."""
         return 0 if self._away_since else len(self._kept)
 
     @property
     def next_try(self) -> float | None:
-        """`time.monotonic()` at which `record` has something to do; None: it has nothing."""
+        """`time.monotonic()` at which `record` has something to do; None if it has nothing."""
         return self._next_try if self._kept else None
 
     def next_call(self) -> Finish | None:
-        """The call that records the next results; None: there are none, or Redis did not take them a moment ago.
+        """Returns the call that records the next results; None if there are none, or Redis just refused them.
 
-        What comes of it goes to `settle`.
+        Its outcome goes to `settle`.
         """
         self._asked = self._kept[: scripts.MOST_JOBS] if time.monotonic() >= self._next_try else []
         return scripts.finish(self._keys, self._asked) if self._asked else None
 
     def settle(self, states: list[str] | StoreError) -> list[Result]:
-        """Returns the results that are done with; if Redis did not take them, they are kept for a later try."""
+        """Returns the recorded results. Results that Redis did not accept are kept for a later attempt."""
         done = self._asked
         if isinstance(states, StoreError):
             if not self._gives_up(done, states):
@@ -82,7 +82,7 @@ class Recorder:
         return done
 
     def record(self) -> list[Result]:
-        """Records results and returns those that are done; while Redis is down it does nothing and retries later."""
+        """Records results and returns them. While Redis is down, it does nothing and retries later."""
         done: list[Result] = []
         while call := self.next_call():
             settled = self.settle(self._store.run_together([call])[0])
@@ -92,7 +92,7 @@ class Recorder:
         return done
 
     def record_now(self, result: Result) -> bool:
-        """Records one result, in any thread; returns whether Redis took it. If not, `add` it."""
+        """Records a result, in any thread; returns whether Redis accepted it. If not, `add` it."""
         try:
             states = self._store.run(scripts.finish(self._keys, [result]))
         except StoreError:
@@ -101,7 +101,7 @@ class Recorder:
         return True
 
     def _gives_up(self, chunk: list[Result], error: StoreError) -> bool:
-        """Whether these results are given up, and logged instead."""
+        """Returns whether these results are given up and logged instead."""
         now = time.monotonic()
         self._away_since = self._away_since or now
         if now - self._away_since > PATIENCE_SECONDS:
@@ -121,7 +121,7 @@ class Recorder:
     def _log_unrecorded(self, chunk: list[Result], error: StoreError) -> None:
         for result in chunk:
             logger.error(
-                "job %s.%s: its result (%s %s) can't be recorded and is given up: %s",
+                "job %s.%s: its result (%s %s) can't be recorded and is dropped: %s",
                 self._keys.budget,
                 result.local_id,
                 result.outcome,

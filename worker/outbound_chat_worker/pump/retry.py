@@ -1,6 +1,6 @@
-"""Decides what happens after a call to Connect that returned no contact: one table, error → outcome.
+"""Decides what happens after a call to Connect that returned no contact: a table of errors and outcomes.
 
-Not for waiting or counting, which the store does. The errors of the operation:
+The store does the waiting and counting. The errors of the operation:
 https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html#API_StartOutboundChatContact_Errors
 """
 
@@ -26,33 +26,33 @@ class RetryRule:
 
     outcome: Outcome
     code: str
-    """Our stable code, which operators see."""
+    """Stable code, which operators see."""
     reason: str
     maybe_sent: bool = False
-    """A contact may exist although the answer was an error, or none came."""
+    """A contact may exist although the answer was an error or missing."""
     most_attempts: int | None = None
-    """Fewer attempts than the settings allow, if more would not help."""
+    """A lower limit of attempts than in the settings, if more would not help."""
     wait: timedelta | None = None
-    """Of a hold: time to the first probe. It doubles with each probe that fails, up to 5 minutes."""
+    """For a hold: time until the first probe. It doubles with each failed probe, up to 5 minutes."""
     stops: Literal["sender", "instance"] = "sender"
-    """Of a hold: what it stops."""
+    """For a hold: what it stops."""
     refresh_credentials: bool = False
-    """The credentials of the call are no good."""
+    """The credentials of the call are not valid."""
     blames_whoever_named_it: bool = False
-    """If the job or its batch named what does not exist, only that fails or is held: others may be sent."""
+    """If the job or its batch named what does not exist, only this job fails or only the batch is held."""
     unforeseen: bool = False
-    """A bug of ours or of a library, which is logged as an error."""
+    """A bug in this program or in a library, which is logged as an error."""
     foreign: bool = False
-    """The answer is not from AWS, and may repeat anything."""
+    """The answer is not from AWS, and may contain anything."""
 
 
 FIRST_PROBE = timedelta(seconds=5)
 
-_THROTTLED = RetryRule(Outcome.SNOOZE, "throttled", "the account's calls a second are used up")
+_THROTTLED = RetryRule(Outcome.SNOOZE, "throttled", "the account has used up its calls per second")
 _SERVICE = RetryRule(
-    Outcome.RETRY, "service_error", "a fault at AWS; the contact may have been started", maybe_sent=True
+    Outcome.RETRY, "service_error", "an error at AWS; the contact may have been started", maybe_sent=True
 )
-_NO_ANSWER = RetryRule(Outcome.RETRY, "no_answer", "the call left and no answer came back", maybe_sent=True)
+_NO_ANSWER = RetryRule(Outcome.RETRY, "no_answer", "the call was sent, but there was no answer", maybe_sent=True)
 _UNREACHABLE = RetryRule(Outcome.RETRY, "unreachable", "no connection to AWS could be made, so nothing was sent")
 _KEYS = "AWS credentials are missing, expired or refused"
 _CREDENTIALS = RetryRule(Outcome.HOLD, "credentials", _KEYS, wait=FIRST_PROBE, refresh_credentials=True)
@@ -62,16 +62,16 @@ _ROLE_DENIED = replace(_DENIED, reason="the worker's credentials may not assume 
 _MISSING = "instance, flow, number or template does not exist"
 _NOT_FOUND = RetryRule(Outcome.HOLD, "not_found", _MISSING, wait=FIRST_PROBE, blames_whoever_named_it=True)
 NOT_FOUND_OF_JOB = RetryRule(Outcome.FAILED, "not_found", "the flow or template that the job names does not exist")
-_QUOTA = RetryRule(Outcome.HOLD, "quota", "a quota must be raised by AWS", wait=timedelta(minutes=5))
+_QUOTA = RetryRule(Outcome.HOLD, "quota", "AWS must raise a quota", wait=timedelta(minutes=5))
 _FOREIGN = "the answer is not from Amazon Connect, but from a proxy or another server at endpoint_url"
 _STRANGER = RetryRule(Outcome.HOLD, "foreign_answer", _FOREIGN, wait=FIRST_PROBE, foreign=True)
 _CONTENT_STRANGER = replace(_STRANGER, maybe_sent=True)
-_UNFORESEEN = RetryRule(Outcome.FAILED, "unexpected_answer", "an answer that this version does not know")
-_UNKNOWN = "an error that this version does not know"
+_UNFORESEEN = RetryRule(Outcome.FAILED, "unexpected_answer", "this version does not know the answer")
+_UNKNOWN = "this version does not know the error"
 UNFORESEEN_ERROR = RetryRule(
     Outcome.RETRY, "unexpected_error", _UNKNOWN, maybe_sent=True, most_attempts=3, unforeseen=True
 )
-UNFORESEEN_BEFORE = replace(UNFORESEEN_ERROR, reason=f"{_UNKNOWN}, before the call left", maybe_sent=False)
+UNFORESEEN_BEFORE = replace(UNFORESEEN_ERROR, reason=f"{_UNKNOWN}; the call was not sent", maybe_sent=False)
 
 _THROTTLING_CODES = (
     "ThrottlingException",
@@ -88,7 +88,7 @@ _THROTTLING_CODES = (
     "TransactionInProgressException",
     "PriorRequestNotComplete",
 )
-"""All that botocore treats as throttling, without `LimitExceededException`, which means something else in Connect.
+"""The codes that botocore treats as throttling, except `LimitExceededException`, which has another meaning in Connect.
 
 https://docs.aws.amazon.com/boto3/latest/guide/retries.html
 """
@@ -101,13 +101,13 @@ BY_AWS_CODE: Mapping[str, RetryRule] = {
     "LimitExceededException": RetryRule(
         Outcome.HOLD,
         "chats_full",
-        "the instance has no room for another open chat",
+        "the instance has reached its limit of open chats",
         wait=timedelta(minutes=1),
         stops="instance",
     ),
     "ServiceQuotaExceededException": _QUOTA,
     "ConflictException": RetryRule(
-        Outcome.RETRY, "conflict", "another operation works on the contact", most_attempts=4
+        Outcome.RETRY, "conflict", "another operation on the contact is in progress", most_attempts=4
     ),
     "InternalServiceException": _SERVICE,
     "InvalidRequestException": RetryRule(Outcome.FAILED, "refused", "AWS refused the request as invalid"),
@@ -135,7 +135,7 @@ BY_STATUS: Mapping[int, RetryRule] = {
     **dict.fromkeys((301, 302, 303, 307, 308, 404, 405), _STRANGER),
 }
 _WHOEVER_ANSWERS = frozenset({429, 408})
-"""Statuses that mean the same whether AWS or a proxy answers."""
+"""Statuses with the same meaning from AWS and from a proxy."""
 
 _OF_CREDENTIALS: tuple[type[Exception], ...] = (
     *(botocore_errors.PartialCredentialsError, botocore_errors.CredentialRetrievalError, botocore_errors.SSOError),
@@ -162,17 +162,17 @@ BY_EXCEPTION: tuple[tuple[type[Exception], RetryRule], ...] = (
 )
 
 _REPEAT = (botocore_errors.ParamValidationError, ResponseParserError, botocore_errors.NoCredentialsError)
-"""Errors whose messages repeat what was sent or answered, or say less than their rules."""
+"""Errors whose messages repeat the request or the answer, or say less than their rules."""
 
 LONGEST_PAUSE = timedelta(minutes=1)
-"""A provider that asks for a longer pause gets this one, so that its mistake can't stop us for hours."""
+"""Upper limit of the pauses that the provider asks for, so that its mistake can't stop everything for hours."""
 _LONGEST_NUMBER = 10**6
-"""Milliseconds or seconds: more than the longest pause, and no more than a `timedelta` can hold."""
+"""Milliseconds or seconds: more than the longest pause, but not more than a `timedelta` can represent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A rule, and details of the provider's answer."""
+    """A rule, with details of the provider's answer."""
 
     rule: RetryRule
     aws_code: str = ""
@@ -186,8 +186,8 @@ class Verdict:
 def judge(error: Exception, *, left: bool = True, personal: Sequence[str] | None = ()) -> Verdict:
     """Returns the rule for an error of a call, with details of the provider's answer.
 
-    `left`: whether the call left. Before that only STS may have been asked for the sender's role.
-    `personal`: texts that no message may repeat; None: unknown, so an unforeseen error is reported by its kind alone.
+    `left`: whether the call was sent. Before that, only STS may have been called for the sender's role.
+    `personal`: texts that no message may contain; None: unknown, so only the kind of an unforeseen error is reported.
     """
     verdict = _judge(error, personal)
     return verdict if left else replace(verdict, rule=_before_it_left(error, verdict.rule))
@@ -228,7 +228,7 @@ def _judge_answer(error: botocore_errors.ClientError, personal: Sequence[str]) -
 
 
 def _by_status(status: int, *, is_aws: bool) -> RetryRule:
-    """The rule for an answer whose code is in no table. `is_aws`: it has a request id, as all answers of AWS have."""
+    """Returns the rule for an answer whose code is not in the table. `is_aws`: it has a request id, as from AWS."""
     if status >= 500:  # noqa: PLR2004
         return _SERVICE
     if not is_aws and status not in _WHOEVER_ANSWERS:
@@ -237,7 +237,7 @@ def _by_status(status: int, *, is_aws: bool) -> RetryRule:
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta:
-    """The pause that the provider asks for: milliseconds in `x-amz-retry-after`, or seconds in `Retry-After`."""
+    """Returns the requested pause: milliseconds in `x-amz-retry-after`, or seconds in `Retry-After`."""
     for name, unit in (("x-amz-retry-after", timedelta(milliseconds=1)), ("retry-after", timedelta(seconds=1))):
         value = whole_number(headers.get(name, "").strip())
         # A date, the other form of Retry-After, depends on a clock that may be wrong; then backoff applies.

@@ -1,4 +1,4 @@
-"""One pump's session with the store: claims, renewals and sign-off, also when no answer comes. `pump` decides when."""
+"""A pump's session with the store: claims, renewals and sign-off, even if answers are missing. `pump` decides when."""
 
 import logging
 import math
@@ -19,12 +19,12 @@ logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
 LEAVE_PATIENCE_SECONDS = 5.0
-"""How long a pump tries to hand back jobs of an unanswered claim, while Redis is down."""
+"""How long a pump tries to return jobs of an unanswered claim while Redis is down."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrongClock:
-    """Nothing may be claimed here: AWS would refuse the calls. Claimed jobs go back when the pump leaves."""
+    """Nothing may be claimed here, since AWS would refuse the calls. Claimed jobs are returned when the pump leaves."""
 
 
 Finish: TypeAlias = ScriptCall[Any]
@@ -38,10 +38,10 @@ Load: TypeAlias = Literal["idle", "full", "left"]
 
 
 class PumpSession:
-    """The session of one pump. For one thread."""
+    """The session of a pump. For one thread."""
 
     def __init__(self, runtime: Runtime, budget: str, nonce: str, publisher: PumpPublisher) -> None:
-        """`nonce`: of the request for this pump."""
+        """`nonce`: that of the request for this pump."""
         self._runtime = runtime
         self._budget = budget
         self._keys = runtime.keys(budget)
@@ -51,9 +51,9 @@ class PumpSession:
         self._pump = new_local_id()
         self._claims = 0
         self._open: list[str] = []
-        """Id of the claim that is under way."""
+        """Id of the claim in progress."""
         self._unanswered = ""
-        """Id of a claim that was under way when the pump left, and may have taken jobs."""
+        """Id of a claim that was in progress when the pump left, and may have taken jobs."""
         self._redis_at_0 = -math.inf
         """`time.monotonic()` when the clock of Redis was 0, or a little earlier."""
         self._listens_since = 0.0
@@ -102,7 +102,7 @@ class PumpSession:
         )
 
     def _configure(self, call: ClaimCall) -> _Claim | StoreError:
-        logger.info("budget %s: Redis has no settings of this budget; this worker writes them", self._budget)
+        logger.info("budget %s: Redis has no settings of this budget; this worker is writing them", self._budget)
         try:
             self._runtime.configure(self._budget)
             return self._runtime.store.run(call)
@@ -110,7 +110,7 @@ class PumpSession:
             return error
 
     def _read(self, answer: _Claim | StoreError, asked_at: float | None) -> Answer:
-        """Returns what the pump may go by. `asked_at`: `time.monotonic()` if the claim was asked for just now."""
+        """Returns the answer for the pump. `asked_at`: `time.monotonic()` if the claim was requested just now."""
         if isinstance(answer, StoreError):
             self._runtime.store_failed(self._budget, answer)
             return None
@@ -130,16 +130,16 @@ class PumpSession:
         return answer if self._take_open() else None
 
     def _take_open(self) -> str:
-        """The id of the claim that is under way, for the first who asks: its answer, or the end of the session."""
+        """Returns the id of the claim in progress to the first caller: its answer, or the end of the session."""
         try:
             return self._open.pop()
         except IndexError:
             return ""
 
     def begin_listening(self, wanted: int, linger_ms: int) -> ClaimCall | None:
-        """Begins the wait for work, which `listen` does in another thread; None: this machine's clock is wrong.
+        """Begins the wait for work, which `listen` continues in another thread; None: this machine's clock is wrong.
 
-        Until its answer is there, the session may do nothing but `renew` and `leave`.
+        Until the answer arrives, the session may only `renew` and `leave`.
         """
         if self._clock_is_wrong():
             return None
@@ -147,7 +147,7 @@ class PumpSession:
         return self._call(wanted, linger_ms)
 
     def listen(self, call: ClaimCall, seconds: float) -> Answer:
-        """Waits to be poked, and claims at once. None: there was no answer, or the session was left meanwhile."""
+        """Waits for a poke and claims immediately. None: there was no answer, or the pump left meanwhile."""
         key = self._runtime.keys(self._budget).poke
         try:
             refused, answer = self._runtime.store.run_at_signal(key, seconds, call)
@@ -159,9 +159,9 @@ class PumpSession:
         return None if refused and not isinstance(read, Claimed) else read
 
     def claimed_at(self, now_ms: int) -> float:
-        """`time.monotonic()` of a time of Redis at which it answered `listen`; in doubt an earlier one.
+        """Returns `time.monotonic()` for the time of Redis at which it answered `listen`; in doubt an earlier one.
 
-        The answer may have been long under way, and the question was sent long before.
+        The answer may have taken long to arrive, and the query was sent long before.
         """
         return max(self._listens_since, min(time.monotonic(), self._redis_at_0 + now_ms / 1000))
 
@@ -175,7 +175,7 @@ class PumpSession:
         return clock.is_wrong
 
     def pass_on(self) -> bool:
-        """Passes the request for this pump on to another worker; returns whether there was one to pass on."""
+        """Passes the request for this pump to another worker; returns whether there was one."""
         nonce, self._nonce = self._nonce, ""
         if nonce:
             self._publisher.pass_on(self._budget, nonce)
@@ -191,7 +191,7 @@ class PumpSession:
             self._runtime.store_failed(self._budget, error)
 
     def leave(self, *, warm: bool) -> bool:
-        """Signs off; returns whether it needed, and so requested, a successor. `next_leave`: whether to repeat it."""
+        """Signs off; returns whether it requested a successor. `next_leave`: whether to repeat this."""
         now = time.monotonic()
         self._unanswered = self._take_open() or self._unanswered
         self._left_at = self._left_at or now
@@ -211,10 +211,10 @@ class PumpSession:
 
     @property
     def next_leave(self) -> float | None:
-        """`time.monotonic()` at which to repeat `leave`, since jobs may have to go back; None: never."""
+        """`time.monotonic()` at which to repeat `leave`, since jobs may have to be returned; None: never."""
         return self._next_leave if self._unanswered else None
 
     def publish(self, nonce: str) -> None:
-        """Requests one more pump if the store answered with a nonce."""
+        """Requests another pump if the store answered with a nonce."""
         if nonce:
             self._publisher.publish(self._budget, nonce)

@@ -1,6 +1,6 @@
 """Handles jobs that this worker can't decrypt, and suppression checks that the claim could not make.
 
-The one idea: a missing key is a fault of this worker and not of the job, so no job fails for it.
+The main idea: a missing key is a fault of this worker, not of the job, so jobs don't fail because of it.
 """
 
 from datetime import timedelta
@@ -16,10 +16,11 @@ LONGEST_WAIT = timedelta(minutes=5)
 
 
 def without_key(job: ClaimedJob, claim: str, error: MissingEncryptionKey, *, holds: bool) -> Result:
-    """The result of a job that can't be called without a key; it costs no attempt and no place in the pace.
+    """Returns the result of a job that can't be sent without a key. It costs no attempt and no slot in the pace.
 
-    `holds`: this worker can call no job of the sender, so the sender is held, and probed after 5, 10, 20 … 300 s.
-    Else only this job waits, 5, 10, 20 … 160 s: other jobs may use keys that are here, and other workers may have its.
+    `holds`: this worker can't send any job of the sender, so the sender is put on hold, and probed after 5, 10, 20 …
+    300 s. Otherwise only this job waits, 5, 10, 20 … 160 s: other jobs may use keys that are here, and other workers
+    may have the missing one.
     """
     wait = FIRST_PROBE if holds else min(LONGEST_WAIT, FIRST_PROBE * 2**job.snoozes)
     return Result(
@@ -35,10 +36,10 @@ def without_key(job: ClaimedJob, claim: str, error: MissingEncryptionKey, *, hol
 
 
 def is_suppressed(runtime: Runtime, budget: str, sender: str, number: str) -> bool:
-    """Whether the number is on either list of the sender.
+    """Returns whether the number is on either list of the sender.
 
     Raises:
-        MissingEncryptionKey: the list is encrypted, and the settings lack its key.
+        MissingEncryptionKey: the list is encrypted with a key that is not in the settings.
         StoreError: Redis does not answer.
     """
     keys, cipher = runtime.keys(budget), runtime.cipher
@@ -47,12 +48,12 @@ def is_suppressed(runtime: Runtime, budget: str, sender: str, number: str) -> bo
         return not isinstance(plain, OtherKey) and bool(plain.entries)
     if not cipher.number_key_id:
         raise MissingEncryptionKey(
-            f"the suppression list of {sender} is encrypted, and encryption.number_key is not set; set it"
+            f"the suppression list of {sender} is encrypted, but encryption.number_key is not set; set it"
         )
     call = read_suppressed(keys, sender=sender, key_id=cipher.number_key_id, names=[cipher.blind_index(number)])
     marked = runtime.store.run(call)
     if isinstance(marked, OtherKey):
         raise MissingEncryptionKey(
-            f"the suppression list of {sender} was written with another encryption.number_key; use that one"
+            f"the suppression list of {sender} was written with another encryption.number_key; use that key"
         )
     return bool(marked.entries)

@@ -1,12 +1,12 @@
-"""A stand-in for Amazon Connect's `StartOutboundChatContact`, to test a flow against before it costs money.
+"""A stand-in for Amazon Connect's `StartOutboundChatContact`, for testing before it costs money.
 
 It is a real HTTP server for the real signed request of boto3 or of the `aws` command. It checks signature, shape and
-rules, keeps 7-day tokens, a rate bucket and the quota of open chats, and throttles, fails, hangs up or answers late
-when asked to. `GetServiceQuota` of Service Quotas reports what it allows. It sends nothing to anybody, and stands in
-for no other operation.
+rules, keeps 7-day tokens, a rate bucket and the quota of open chats, and throttles, fails, hangs up or answers late on
+request. `GetServiceQuota` of Service Quotas reports what it allows. It sends nothing to anybody, and supports no other
+operation.
 
-The one idea: it is stricter than botocore and knows what *really* started, so that a test can compare the counts of a
-sender with the contacts that exist. It shares no code with that sender: two witnesses are better than one.
+The main idea: it is stricter than botocore and knows which contacts *really* started, so that a test can compare the
+counts of a sender with the existing contacts. It shares no code with that sender, so both are independent witnesses.
 """
 
 from outbound_chat_worker.sandbox._client import SandboxClient, SandboxError

@@ -23,20 +23,20 @@ T = TypeVar("T")
 
 _TIMEOUT_SECONDS = 30
 _STRANGE = (http.client.HTTPException, ValueError, KeyError, TypeError, AttributeError)
-"""What reading an answer raises that no sandbox gave."""
+"""What reading an answer raises if something else than a sandbox sent it."""
 NEXT_HEADER = "x-sandbox-next"
-"""Of a page: the number of its last row, behind which the next page begins."""
+"""For a page: the number of its last row, after which the next page begins."""
 
 
 class SandboxError(OutboundChatError, code="no_sandbox"):
-    """The sandbox did not start, or refused a control request, or something else answers; the text says why."""
+    """The sandbox did not start, or refused a control request, or something else answers. The message says why."""
 
 
 class SandboxClient:
-    """Controls the sandbox at `url`. Keeps no connection, so threads may share it."""
+    """Controls the sandbox at `url`. It keeps no connection, so threads can share it."""
 
     def __init__(self, url: str, process: "subprocess.Popen[bytes] | None" = None) -> None:
-        """`process`: the sandbox itself, where it is a child of this one."""
+        """`process`: the process of the sandbox, if it is a child of this one."""
         self.url = url.rstrip("/")
         self.process = process
         # A proxy from the environment must not see what goes to a server on this machine.
@@ -49,40 +49,40 @@ class SandboxClient:
             return SandboxStats(**json.loads(body))
 
     def contacts(self) -> Iterator[SandboxContact]:
-        """Yields every contact in the order in which they were started, ended ones too."""
+        """Yields all contacts in the order in which they were started, including ended ones."""
         return self._rows("contacts", _contact)
 
     def arrivals(self) -> Iterator[SandboxArrival]:
-        """Yields every call in the order of arrival, refused ones too, so that pacing can be checked."""
+        """Yields all calls in the order of arrival, including refused ones, so that pacing can be checked."""
         return self._rows("arrivals", lambda row: SandboxArrival(**row))
 
     def inbox(self, *, after: int = 0) -> Iterator[SandboxMessage]:
-        """Yields the messages behind number `after`, the oldest first: contacts, and calls that were refused.
+        """Yields the messages after number `after`, oldest first: contacts and refused calls.
 
-        The last 10,000 are kept, or fewer by the option `keep`. A number that the sandbox has not reached, since it was
-        started again, counts as 0.
+        The last 10,000 are kept, or fewer with the option `keep`. A number that the sandbox has not reached, since it
+        was restarted, counts as 0.
         """
         return self._rows("inbox", _message, after)
 
     def message(self, id_: str) -> SandboxMessage | None:
-        """Returns the message with this contact id, or whose call had this request id; None: it is not kept."""
+        """Returns the message with this contact id or request id; None if it is not kept."""
         body, _ = self._ask(f"message?{urllib.parse.urlencode({'id': id_})}")
         with self._understanding():
             return _message(json.loads(body)) if body else None
 
     def configure(self, **changes: Unpack[SandboxChanges]) -> None:
-        """Changes options of the running sandbox until the next reset; the others stay.
+        """Changes options of the running sandbox until the next reset. Other options are not changed.
 
         `faults` replaces all faults, and their `times` start again. Raises `SandboxError` for invalid values.
         """
         self._ask("configure", to_jsonable_python(changes))
 
     def close_chat(self, contact_id: str) -> None:
-        """Ends a chat, as its flow would, and frees its place; raises `SandboxError` if it is not open."""
+        """Ends a chat, as its flow would, which makes room for another; raises `SandboxError` if it is not open."""
         self._ask("close", {"contact_id": contact_id})
 
     def reset(self) -> None:
-        """Forgets contacts, tokens, rates, arrivals and changes, as if just started. Safe to repeat."""
+        """Forgets contacts, tokens, rates, arrivals and changes, as after a restart. Safe to repeat."""
         self._ask("reset", {})
 
     def _rows(self, route: str, read: Callable[[Any], T], after: int = 0) -> Iterator[T]:
@@ -95,7 +95,7 @@ class SandboxClient:
             yield from rows
 
     def _ask(self, route: str, document: dict[str, Any] | None = None) -> tuple[bytes, int]:
-        """GET, or POST with a document. Returns the answer and, of a page, where the next begins."""
+        """Makes a GET request, or a POST with a document. Returns the answer and, for a page, where the next begins."""
         body = None if document is None else json.dumps(document).encode()
         url = f"{self.url}/_sandbox/{route}"
         with self._understanding():
@@ -112,7 +112,7 @@ class SandboxClient:
         try:
             yield
         except _STRANGE as error:
-            raise SandboxError(f"what answers at {self.url} is no sandbox: {error!r}") from error
+            raise SandboxError(f"what answers at {self.url} is not a sandbox: {error!r}") from error
 
 
 def _contact(row: dict[str, Any]) -> SandboxContact:

@@ -1,6 +1,6 @@
-"""The routes under `/_sandbox/`, by which a test asks what happened and changes what happens next.
+"""The routes under `/_sandbox/`, with which a test asks what happened and changes what happens next.
 
-Lists come in pages of NDJSON, so that 100,000 contacts neither stop the server nor fill its memory.
+Lists are sent in pages of NDJSON, so that 100,000 contacts neither block the server nor fill its memory.
 """
 
 import dataclasses

@@ -1,11 +1,11 @@
-"""Decides how a call is answered. No sockets here: a request goes in, an `Answer` comes out.
+"""Decides how a call is answered, without sockets: it takes a request and returns an `Answer`.
 
-The order of the checks is the order in which a caller must put things right:
+The order of the checks is the order in which a caller must fix things:
 
 1. signature: an unknown caller has no rate;
-2. rate: AWS throttles before it looks at the request, so a bad request uses up the rate too;
-3. shape and rules: a bad request is bad under every token, and starts nothing;
-4. magic destinations and faults: they strike only valid calls, so that they hide no mistake of the caller;
+2. rate: AWS throttles before it reads the request, so a bad request uses up the rate too;
+3. shape and rules: a bad request is bad with every token, and starts nothing;
+4. magic destinations and faults: they only apply to valid calls, so that they hide no mistake of the caller;
 5. token: a repeat is answered even when the chats are full, since it opens none;
 6. chats.
 """
@@ -51,10 +51,10 @@ class Answer(HttpResponse):
 
 
 class Engine:
-    """One sandbox without its sockets. Not for several threads."""
+    """A sandbox without its sockets. Not safe to share between threads."""
 
     def __init__(self, options: SandboxOptions, clock: Clock, log: Callable[[str], None] | None = None) -> None:
-        """`log` gets a line for each call."""
+        """`log` receives a line per call."""
         self._at_start = options
         self._clock = clock
         self._log = log
@@ -62,14 +62,14 @@ class Engine:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets everything, changes of the options included, as if just started."""
+        """Forgets everything, including changes of the options, as after a restart."""
         self.ledger = Ledger(self._at_start, self._clock)
         self._faults = _FaultDraw(self._at_start)
         self._request_id_start = str(uuid.uuid4())[:-12]
         self._met: set[tuple[Account, str, str]] = set()
 
     def configure(self, changes: dict[str, Any]) -> None:
-        """Changes options by their JSON form; new faults start their `times` again. Raises `ValueError`."""
+        """Changes options in their JSON form; `times` of new faults start again. Raises `ValueError`."""
         self.ledger.options = self.ledger.options.changed(changes)
         if "faults" in changes:
             self._faults = _FaultDraw(self.ledger.options)
@@ -124,7 +124,7 @@ class Engine:
 
     def _decide(self, call: HttpRequest, body: dict[str, Any], unreadable: Refusal | None) -> Answer:
         if (call.method, call.path) != _OPERATION:
-            raise Refusal("UnknownOperationException", "The sandbox knows PUT /contact/outbound-chat only.")
+            raise Refusal("UnknownOperationException", "The sandbox only supports PUT /contact/outbound-chat.")
         options = self.ledger.options
         account = check_signature(call, now=self._clock.now(), verify=options.verify_signatures)
         self.ledger.take_call(account)

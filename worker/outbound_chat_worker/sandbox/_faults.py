@@ -1,10 +1,10 @@
-"""Faults: what the sandbox can be asked to do wrong, how often, and the numbers that always fail.
+"""Faults: what the sandbox can do wrong on request, how often, and the numbers that always fail.
 
-`_EFFECTS` is the whole behaviour: one row a kind. A fault strikes only a call that is otherwise right (signed, within
-the rate, valid), so that it never hides a mistake of the caller.
+`_EFFECTS` defines the whole behaviour, with a row per kind. A fault only applies to a call that is otherwise correct
+(signed, within the rate, valid), so that it never hides a mistake of the caller.
 
-Magic destinations are like the test cards of payment providers. They lie in the range +1 202 555 0100 to 0199, which is
-reserved for fiction: no phone rings if one slips into a real campaign (https://nationalnanpa.com, "555 line numbers").
+Magic destinations are like the test cards of payment providers. They are in the range +1 202 555 0100 to 0199, which is
+reserved for fiction: no phone rings if one gets into a real campaign (https://nationalnanpa.com, "555 line numbers").
 Any other number is accepted.
 """
 
@@ -22,13 +22,13 @@ class FaultKind(StrEnum):
     THROTTLING = "throttling"
     """429 `ThrottlingException`: the rate of the account and Region is used up."""
     TOO_MANY_REQUESTS = "too_many_requests"
-    """429 `TooManyRequestsException`: the same under the name other chat operations use."""
+    """429 `TooManyRequestsException`: the same, with the name that other chat operations use."""
     BARE_429 = "bare_429"
-    """429 without any code, as a proxy sends it."""
+    """429 without a code, as from a proxy."""
     THROTTLING_400 = "throttling_400"
-    """`ThrottlingException` with HTTP 400, as the list of common AWS errors has it."""
+    """`ThrottlingException` with HTTP 400, as in the list of common AWS errors."""
     LIMIT_EXCEEDED = "limit_exceeded"
-    """429 `LimitExceededException`: the instance holds as many open chats as it may."""
+    """429 `LimitExceededException`: the instance has reached its quota of open chats."""
     CONFLICT = "conflict"
     """409 `ConflictException`: another operation is in progress."""
     INTERNAL_ERROR = "internal_error"
@@ -42,19 +42,19 @@ class FaultKind(StrEnum):
     HANG_UP_AFTER_ACCEPTING = "hang_up_after_accepting"
     """The connection is cut without an answer, although the contact was started."""
     LATE = "late"
-    """The contact is started at once, and the answer comes after `delay`."""
+    """The contact is started immediately, and the answer comes after `delay`."""
     GARBAGE = "garbage"
-    """The contact is started; the answer is 200, and its body is not JSON."""
+    """The contact is started, but the body of the answer, 200, is not JSON."""
     NO_CONTACT_ID = "no_contact_id"
-    """The contact is started; the answer is 200 and JSON, and names no contact."""
+    """The contact is started, but the answer, 200 with JSON, does not name it."""
     HALF_ANSWER = "half_answer"
-    """The contact is started; the connection is cut in the middle of the answer."""
+    """The contact is started, but the connection is cut in the middle of the answer."""
     ACCESS_DENIED = "access_denied"
     """403 `AccessDeniedException`: the caller lacks the permission."""
     NOT_FOUND = "not_found"
     """404 `ResourceNotFoundException`: the instance, flow or number does not exist."""
     EXPIRED_TOKEN = "expired_token"  # noqa: S105  # the name of a fault
-    """403 `ExpiredTokenException`: the session credentials ran out."""
+    """403 `ExpiredTokenException`: the session credentials have expired."""
     INVALID_SIGNATURE = "invalid_signature"
     """403 `InvalidSignatureException`: the secret key or the clock is wrong."""
     INVALID = "invalid"
@@ -63,7 +63,7 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a fault does to a call; `status` None cuts the connection."""
+    """The effect of a fault on a call. If `status` is None, the connection is cut."""
 
     status: int | None
     code: str | None = None
@@ -105,37 +105,37 @@ _EFFECTS: Mapping[FaultKind, Effect] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong in a share of the calls."""
+    """Something that goes wrong in a share of the calls."""
 
     kind: FaultKind
     share: float = 1.0
-    """0 to 1: the part of the calls that it strikes, drawn with the sandbox's `seed`."""
+    """Share of the calls, 0 to 1, drawn with the sandbox's `seed`."""
     times: int | None = None
-    """How often it strikes at most; None: no limit."""
+    """How often it occurs at most; None: no limit."""
     delay: timedelta | None = None
-    """Only for `late`, which needs it: how long the answer takes."""
+    """Only for `late`, which requires it: how long the answer takes."""
     destination: str | None = None
-    """Only calls to this number in E.164 form; None: any."""
+    """Only calls for this number in E.164 form; None: any number."""
     retry_after_ms: int | None = None
-    """Sent as the header `x-amz-retry-after`; None: no header, as Amazon Connect does."""
+    """Value of the header `x-amz-retry-after`; None: no header, as in Amazon Connect."""
 
     @property
     def effect(self) -> Effect:
-        """What it does to a call."""
+        """Its effect on a call."""
         return _EFFECTS[self.kind]
 
     def __post_init__(self) -> None:
         """Raises `ValueError` with a sentence for an invalid value."""
         if not 0 <= self.share <= 1:
-            raise ValueError("the share of a fault lies between 0 and 1")
+            raise ValueError("the share of a fault must be from 0 to 1")
         if self.times is not None and self.times < 1:
-            raise ValueError("the times of a fault is at least 1")
+            raise ValueError("the times of a fault must be at least 1")
         if (self.kind is FaultKind.LATE) != (self.delay is not None):
-            raise ValueError("a delay belongs to the fault 'late', which needs one: late:1.0:delay=2.5")
+            raise ValueError("the fault 'late', and no other, needs a delay: late:1.0:delay=2.5")
         if self.delay is not None and self.delay < timedelta(0):
-            raise ValueError("the delay of a fault is not negative")
+            raise ValueError("the delay of a fault must not be negative")
         if self.retry_after_ms is not None and self.retry_after_ms < 0:
-            raise ValueError("the retry_after_ms of a fault is not negative")
+            raise ValueError("the retry_after_ms of a fault must not be negative")
 
     @classmethod
     def parse(cls, text: str) -> "Fault":
@@ -148,7 +148,7 @@ class Fault:
         try:
             kind = FaultKind(kind_name)
         except ValueError:
-            raise ValueError(f"no fault is called {kind_name!r}; there are: {', '.join(FaultKind)}") from None
+            raise ValueError(f"there is no fault {kind_name!r}; use one of: {', '.join(FaultKind)}") from None
         if parts and "=" not in parts[0]:
             parts[0] = f"share={parts[0]}"
         options: dict[str, Any] = {}
@@ -179,7 +179,7 @@ class MagicDestination:
     number: str
     fault: Fault
     first_call_only: bool = False
-    """Only the first call with a given ClientToken fails; a repeat with that token does not."""
+    """Only the first call with a given ClientToken fails, and not a repeat with that token."""
 
 
 def _always(last_two: str, kind: FaultKind) -> MagicDestination:

@@ -1,10 +1,9 @@
-"""Just enough HTTP/1.1 for one operation, without a needless task or allocation for each request.
+"""Just enough HTTP/1.1 for one operation, without unnecessary tasks or allocations per request.
 
-httptools (the parser of Node.js) reads; this module adds what it leaves to its user: limits, keep-alive, answers in
-the order of the requests, `Expect: 100-continue`. A web framework would cost about twice as much as the whole check of
-a call, and benchmarks run against the sandbox on the cores they measure. Bodies have a Content-Length of up to 1 MiB;
-chunked bodies (411), upgrades (501) and TLS are not supported. The handler is a plain function; a late answer is a
-timer.
+httptools (the parser of Node.js) reads; this module adds limits, keep-alive, answers in the order of the requests, and
+`Expect: 100-continue`. A web framework would cost about twice as much as the whole check of a call, and benchmarks run
+against the sandbox on the cores that they measure. Bodies have a Content-Length of up to 1 MiB; chunked bodies (411),
+upgrades (501) and TLS are not supported. The handler is a plain function; a late answer is a timer.
 """
 
 import asyncio
@@ -27,7 +26,7 @@ _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 class HttpRequest(NamedTuple):
-    """A request as it came in; header names are lower case, and repeated headers are joined by commas."""
+    """A request as received. Header names are in lower case, and repeated headers are joined with commas."""
 
     method: str
     path: str
@@ -38,18 +37,18 @@ class HttpRequest(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class HttpResponse:
-    """What to send back after `delay_seconds`; `status` None means to cut the connection instead."""
+    """What to send after `delay_seconds`. If `status` is None, the connection is cut instead."""
 
     status: int | None = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     delay_seconds: float = 0.0
     missing: int = 0
-    """Bytes that the head promises behind `body` and that never come, since the connection is closed before them."""
+    """Bytes that the head announces after `body` but that never come, since the connection is closed."""
 
 
 class _BadRequestError(Exception):
-    """The parser accepts the request, and this server does not."""
+    """The parser accepts the request, but this server does not."""
 
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status.phrase)
@@ -57,7 +56,7 @@ class _BadRequestError(Exception):
 
 
 class HttpConnection(asyncio.Protocol):
-    """One client's connection: its requests are answered one after the other, in order."""
+    """A client's connection. Its requests are answered one after the other, in order."""
 
     def __init__(self, handle: Callable[[HttpRequest], HttpResponse], connections: set["HttpConnection"]) -> None:
         self._handle = handle
@@ -74,7 +73,7 @@ class HttpConnection(asyncio.Protocol):
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature; a cut is no error here
-        """Forgets the connection, and drops a late answer."""
+        """Removes the connection and drops a late answer."""
         self._transport = None
         self._connections.discard(self)
         for timer in (self._late, self._refused):
@@ -82,14 +81,14 @@ class HttpConnection(asyncio.Protocol):
                 timer.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Reads bytes, and answers every request that is complete; what follows an invalid one is thrown away."""
+        """Reads bytes and answers every complete request; everything after an invalid one is dropped."""
         if self._transport is None or self._refused is not None:
             return
         self._reader.feed(data)
         self._advance()
 
     def abort(self) -> None:
-        """Cuts the connection at once; a late answer is dropped."""
+        """Cuts the connection immediately and drops a late answer."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -110,8 +109,8 @@ class HttpConnection(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _refuse(self, transport: asyncio.Transport, status: HTTPStatus) -> None:
-        """Answers an invalid request, and closes once its client has: closed at once, a connection whose client still
-        sends is reset, and most clients report the reset in place of the answer.
+        """Answers an invalid request and closes the connection after its client did: if it were closed earlier, while
+        the client still sends, it would be reset, and most clients would report the reset instead of the answer.
         """
         transport.write(_to_bytes(HttpResponse(status=status), status, keep_alive=False))
         if transport.can_write_eof():
@@ -148,18 +147,18 @@ class HttpConnection(asyncio.Protocol):
 
 
 class _Reader:
-    """Puts requests together from what httptools finds in the bytes of one connection."""
+    """Assembles requests from what httptools finds in the bytes of a connection."""
 
     def __init__(self) -> None:
         self.complete: deque[tuple[HttpRequest | HTTPStatus, bool]] = deque()
-        """Requests in order, each with whether the connection stays open; a status stands for an invalid one."""
+        """Requests in order, each with whether the connection stays open; an invalid one is replaced by a status."""
         self._parser = httptools.HttpRequestParser(self)
         self._in_head = False
         self._head_bytes = 0
         self._wants_continue = False
 
     def feed(self, data: bytes) -> None:
-        """Reads bytes; what follows an invalid request is ignored."""
+        """Reads bytes; everything after an invalid request is ignored."""
         # The parser does not report the length of an unfinished head, so bytes are counted piece by piece.
         for start in range(0, len(data), _PIECE_BYTES):
             piece = data[start : start + _PIECE_BYTES]

@@ -1,4 +1,4 @@
-"""A list that may forget its oldest rows; the others keep their numbers."""
+"""A list that can forget its oldest rows. The others keep their numbers."""
 
 from typing import TypeVar
 
@@ -6,7 +6,7 @@ Row = TypeVar("Row")
 
 
 class Kept(list[Row]):
-    """The last rows of all that were added, numbered from 1."""
+    """The last of all added rows, numbered from 1."""
 
     forgotten = 0
 
@@ -16,14 +16,14 @@ class Kept(list[Row]):
         return self.forgotten + len(self)
 
     def add(self, row: Row, keep: int | None) -> None:
-        """Adds a row. `keep`: of so many and more the oldest are forgotten, half of them at a time; None: of none."""
+        """Adds a row. `keep`: how many rows to keep at least; the oldest are forgotten in bulk. None: all."""
         self.append(row)
         if keep and len(self) >= 2 * keep:
             self.forgotten += len(self) - keep
             del self[:-keep]
 
     def after(self, number: int, count: int) -> tuple[list[Row], int]:
-        """Returns up to `count` rows behind `number`, and the number of the last. One above `total` counts as 0."""
+        """Returns up to `count` rows after `number`, and the number of the last. A number above `total` counts as 0."""
         start = max(0, (0 if number > self.total else number) - self.forgotten)
         found = self[start : start + count]
         return found, self.forgotten + start + len(found)

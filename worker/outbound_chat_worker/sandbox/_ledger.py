@@ -1,6 +1,7 @@
 """The sandbox's memory: buckets, tokens, open chats, contacts, arrivals, messages.
 
-Everything is kept until a reset, or the last `keep` of what has numbers and texts: 100,000 contacts take about 100 MB.
+Everything is kept until a reset, or only the last `keep` records with numbers and texts: 100,000 contacts take about
+100 MB.
 """
 
 import heapq
@@ -23,8 +24,8 @@ _DEFAULT_CHAT_MINUTES = 1500
 
 
 class Call(NamedTuple):
-    """A call that started a contact or was refused, kept small: `body` is the request as it came in, or the part
-    of a refused one that a message shows.
+    """A call that started a contact or was refused. To save memory, `body` is the request as received, or the part of a
+    refused request that a message shows.
     """
 
     at: datetime
@@ -44,7 +45,7 @@ class _Bucket:
 
 
 class Ledger:
-    """The counts of one sandbox. Not for several threads."""
+    """The counts of a sandbox. Not safe to share between threads."""
 
     def __init__(self, options: SandboxOptions, clock: Clock) -> None:
         self.options = options
@@ -63,7 +64,7 @@ class Ledger:
         self._repeated = 0
 
     def take_call(self, account: Account) -> None:
-        """Takes one call from the bucket of `account`; if it is empty, raises `Refusal`."""
+        """Takes a call from the bucket of `account`; raises `Refusal` if it is empty."""
         rate, burst = self.options.rate, self.options.burst
         if rate is None:
             return
@@ -104,7 +105,7 @@ class Ledger:
         return contact_id, False
 
     def close_chat(self, contact_id: str) -> bool:
-        """Ends a chat as a flow or an agent does; returns False when no open chat has this id."""
+        """Ends a chat as a flow or an agent would; returns False if no open chat has this id."""
         self._end_old_chats()
         for chats in self._open.values():
             if contact_id in chats:
@@ -113,12 +114,12 @@ class Ledger:
         return False
 
     def is_open(self, contact_id: str) -> bool:
-        """Whether the chat of this contact is neither closed nor past its duration."""
+        """Returns whether the chat of this contact is neither closed nor past its duration."""
         self._end_old_chats()
         return any(contact_id in chats for chats in self._open.values())
 
     def remember(self, call: Call) -> None:
-        """Keeps a call that started a contact, or that was refused and does not come again by itself."""
+        """Keeps a call that started a contact, or that was refused and will not be retried."""
         self.inbox.add(call, self.options.keep or KEEP)
         if call.contact_id:
             self.contacts.add(call, self.options.keep)

@@ -1,4 +1,4 @@
-"""Messages as their recipients would have got them, read from calls that may be refused because they have any form."""
+"""Messages as their recipients would have received them, including refused calls, which can have any form."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _MOST_OF_A_NAME = 500
 
 
 def messages(ledger: Ledger, after: int, count: int) -> Iterator[SandboxMessage]:
-    """Yields messages behind number `after`, the oldest first."""
+    """Yields messages after number `after`, oldest first."""
     calls, last = ledger.inbox.after(after, count)
     for number, call in enumerate(calls, start=last - len(calls) + 1):
         yield _message(number, call, ledger)
@@ -26,7 +26,7 @@ def find_message(ledger: Ledger, id_: str) -> SandboxMessage | None:
 
 
 def shortened(body: dict[str, Any]) -> bytes:
-    """Returns what a message needs of a refused request, each part at most as long as Connect allows."""
+    """Returns the parts of a refused request that a message needs, each at most as long as Connect allows."""
     attributes, left = {}, MOST_ATTRIBUTE_BYTES
     found = body.get("Attributes")
     for name, value in found.items() if isinstance(found, dict) else ():

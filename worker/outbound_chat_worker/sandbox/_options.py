@@ -1,4 +1,4 @@
-"""Options of a sandbox, and their JSON form for its child process and for changes while it runs."""
+"""Options of a sandbox, with their JSON form for its child process and for changes while it runs."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from outbound_chat_worker.sandbox._faults import Fault
 
 KEEP = 10_000
-"""Messages that the inbox keeps where `keep` says nothing; `keep` of the commands."""
+"""Messages that the inbox keeps by default, and default of `keep` in the commands."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,44 +23,44 @@ class SandboxOptions:
     port: int = 0
     """0: a free port, chosen by the operating system."""
     rate: float | None = 2.0
-    """Calls a second of one access key id and Region, which stand for an account and Region; None: unlimited."""
+    """Calls per second of an access key id and Region, which represent an account and Region; None: unlimited."""
     burst: int = 5
-    """Calls that may come at once after a quiet time."""
+    """Calls that may come at once after a pause."""
     max_chats: int = 500
     """Open chats that an InstanceId may have."""
     latency: timedelta = timedelta(0)
     """Delay of every answer; the contact has started by then."""
     verify_signatures: bool = True
-    """False: only the shape of the Authorization header is checked: not the key, the signature or the date."""
+    """False: only the form of the Authorization header is checked, not the key, the signature or the date."""
     quotas_denied: bool = False
-    """True: Service Quotas refuses to answer, as it does when the policy lacks `servicequotas:GetServiceQuota`."""
+    """True: Service Quotas refuses to answer, as if the policy lacks `servicequotas:GetServiceQuota`."""
     seed: int = 0
-    """Seed of the draw that decides which calls a fault strikes."""
+    """Seed of the random draw of calls with faults."""
     faults: tuple[Fault, ...] = ()
-    """Faults; the first that applies to a call strikes."""
+    """Faults. The first one that applies to a call has its effect."""
     keep: int | None = None
-    """Of so many contacts and calls numbers and texts are kept, at times of twice as many; None: of all."""
+    """Contacts and calls whose numbers and texts are kept, at times twice as many; None: all."""
     log_calls: bool = False
-    """True: the child process of `running_sandbox` writes a line for each call to standard error."""
+    """True: the child process of `running_sandbox` writes a line per call to standard error."""
 
     def __post_init__(self) -> None:
         """Raises `ValueError` with a sentence for an invalid value."""
         if self.rate is not None and not self.rate > 0:
-            raise ValueError("rate is above 0 calls a second, or None for no limit")
+            raise ValueError("rate must be above 0 calls per second, or None for no limit")
         if self.burst < 1:
-            raise ValueError("burst is at least 1 call")
+            raise ValueError("burst must be at least 1 call")
         if self.max_chats < 0:
-            raise ValueError("max_chats is not negative")
+            raise ValueError("max_chats must not be negative")
         if self.latency < timedelta(0):
-            raise ValueError("latency is not negative")
+            raise ValueError("latency must not be negative")
         if self.keep is not None and self.keep < 1:
-            raise ValueError("keep is at least 1")
+            raise ValueError("keep must be at least 1")
 
     def changed(self, changes: dict[str, Any]) -> "SandboxOptions":
-        """Returns these options with `changes` as JSON; raises `ValueError` for what can't change while running."""
+        """Returns these options with `changes` in JSON form; raises `ValueError` for options that can't be changed."""
         known = SandboxChanges.__annotations__.keys()
         if unknown := changes.keys() - known:
-            raise ValueError(f"{', '.join(sorted(unknown))} can't be changed; what can: {', '.join(known)}")
+            raise ValueError(f"{', '.join(sorted(unknown))} can't be changed; use only: {', '.join(known)}")
         try:
             return OPTIONS_AS_JSON.validate_python({**OPTIONS_AS_JSON.dump_python(self, mode="json"), **changes})
         except ValidationError as error:
@@ -69,7 +69,7 @@ class SandboxOptions:
 
 
 class SandboxChanges(TypedDict, total=False):
-    """What `SandboxClient.configure` can change while a sandbox runs."""
+    """Options that `SandboxClient.configure` can change while a sandbox runs."""
 
     rate: float | None
     burst: int

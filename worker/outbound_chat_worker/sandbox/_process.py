@@ -1,6 +1,6 @@
-"""Runs a sandbox in a process of its own. This is the parent's side; `__main__` is the child.
+"""Runs a sandbox in a separate process. This is the parent's side; `__main__` is the child.
 
-The child gets its options as an argument in JSON and writes its address as one line of JSON to stdout.
+The child receives its options as an argument in JSON, and writes its address as a line of JSON to stdout.
 """
 
 import contextlib
@@ -23,10 +23,10 @@ _END_WITHIN_SECONDS = 10
 def running_sandbox(
     options: SandboxOptions | None = None, *, errors: IO[bytes] | None = None
 ) -> Iterator[SandboxClient]:
-    """Runs a sandbox in a child process for the length of a `with` block, and yields its control client.
+    """Runs a sandbox in a child process during a `with` block, and yields its control client.
 
-    The child ends with the block, or soon after its parent is killed. `errors` gets its standard error, by default that
-    of this process. Raises `SandboxError` when it does not start; the reason is then there.
+    The child ends with the block, or soon after its parent is killed. `errors` receives its standard error, by default
+    that of this process. Raises `SandboxError` if it does not start; the reason is then in `errors`.
     """
     own = OPTIONS_AS_JSON.dump_json(options or SandboxOptions()).decode()
     command = [sys.executable, "-m", "outbound_chat_worker.sandbox", str(os.getpid()), own]

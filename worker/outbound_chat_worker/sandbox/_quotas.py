@@ -1,7 +1,7 @@
-"""Answers `GetServiceQuota` of AWS Service Quotas, for the two quotas that the sandbox keeps.
+"""Answers `GetServiceQuota` of AWS Service Quotas, for the two quotas that the sandbox enforces.
 
-A program can then compare its pace with what it is allowed. These calls are not counted: they take nothing from the
-rate, and totals and arrivals are those of `StartOutboundChatContact` alone.
+A program can then compare its pace with its allowance. These calls are not counted: they take nothing from the rate,
+and totals and arrivals only include `StartOutboundChatContact`.
 
 Source: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html
 """
@@ -51,7 +51,7 @@ def answer_quota(call: HttpRequest, options: SandboxOptions, *, now: datetime, r
 
 def _quota(call: HttpRequest, options: SandboxOptions, now: datetime) -> dict[str, Any]:
     if (call.method, call.path, call.headers["x-amz-target"]) != ("POST", "/", _OPERATION):
-        raise Refusal("UnknownOperationException", "Of Service Quotas the sandbox knows GetServiceQuota only.")
+        raise Refusal("UnknownOperationException", "Of Service Quotas, the sandbox only supports GetServiceQuota.")
     account = check_signature(call, now=now, verify=options.verify_signatures, service="servicequotas")
     if options.quotas_denied:
         raise Refusal("AccessDeniedException", "Not authorized to perform: servicequotas:GetServiceQuota (sandbox)")
@@ -61,7 +61,7 @@ def _quota(call: HttpRequest, options: SandboxOptions, now: datetime) -> dict[st
     values: dict[str, float | None] = {_RATE: options.rate, _OPEN_CHATS: float(options.max_chats)}
     value = values.get(code) if asked["ServiceCode"] == _SERVICE else None
     if value is None:
-        raise Refusal("NoSuchResourceException", "The sandbox keeps no such quota, or keeps it without a limit.")
+        raise Refusal("NoSuchResourceException", "The sandbox has no such quota, or no limit for it.")
     quota = {
         "ServiceCode": _SERVICE,
         "ServiceName": "Amazon Connect",
@@ -89,5 +89,5 @@ def _asked(call: HttpRequest) -> dict[str, str]:
         raise Refusal("SerializationException", "The body must be a JSON object.")
     for name in ("ServiceCode", "QuotaCode"):
         if not isinstance(body.get(name), str) or not body[name]:
-            raise Refusal("IllegalArgumentException", f"{name} is required and must be text.")
+            raise Refusal("IllegalArgumentException", f"{name} is required and must be a string.")
     return body

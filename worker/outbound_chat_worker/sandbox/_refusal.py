@@ -1,4 +1,4 @@
-"""The error answer to a refused call. Refusals name fields, never what a field holds."""
+"""The error response to a refused call. Refusals name fields, but never contain their values."""
 
 from http import HTTPStatus
 

@@ -1,4 +1,4 @@
-"""What a sandbox reports: totals, contacts, arrivals, messages."""
+"""Reports of a sandbox: totals, contacts, arrivals, messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,17 +12,17 @@ class SandboxStats:
 
     calls: int
     accepted: int
-    """Contacts that were started, also those whose answer was withheld by a fault."""
+    """Contacts that were started, including those whose answer a fault withheld."""
     repeated: int
-    """Calls whose ClientToken already had a contact; they started nothing."""
+    """Calls whose ClientToken already had a contact. They started nothing."""
     throttled: int
-    """Calls refused for their rate, by the bucket or by a fault."""
+    """Calls refused because of their rate, by the bucket or by a fault."""
     refused: int
-    """Calls that were answered with an error, throttled ones included."""
+    """Calls that were answered with an error, including throttled ones."""
     by_code: Mapping[str, int]
     """How many calls ended as `accepted`, `repeated`, an AWS error code, or the kind of a fault without a code."""
     open_chats: int
-    """Contacts that are neither closed nor past their duration, over all instances."""
+    """Contacts that are neither closed nor past their duration, on all instances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +46,28 @@ class SandboxArrival:
     """A call that arrived. Its `repr` does not show the number."""
 
     seconds: float
-    """On the sandbox's monotonic clock; only differences mean something."""
+    """By the sandbox's monotonic clock; only differences are meaningful."""
     code: str
     """How the call ended, as in `SandboxStats.by_code`."""
     destination: str | None = field(repr=False)
-    """None when the body could not be read."""
+    """None if the body could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxMessage:
-    """A message as its recipient would have got it, or that was refused. Its `repr` shows neither number nor text."""
+    """A refused message, or one as its recipient would have received it. Its `repr` shows neither number nor text."""
 
     number: int
     at: datetime
     state: str
-    """`open` or `closed`, as the chat of the contact is; `refused`."""
+    """`open` or `closed`, like the chat of the contact; or `refused`."""
     code: str
     """How the call ended, as in `SandboxStats.by_code`."""
     to: str = field(repr=False)
     text: str = field(repr=False)
-    """The text; of a template its id; empty for a chat that starts silent."""
+    """The text, or the id of a template; empty for a chat without an initial message."""
     parts: int | None
-    """Of an SMS with a text: the parts in which it would be sent."""
+    """For an SMS with a text: the parts in which it would be sent."""
     channel: str
     """`SMS` or `WhatsApp`."""
     flow: str

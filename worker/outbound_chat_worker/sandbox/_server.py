@@ -1,4 +1,4 @@
-"""The server. Operation, control routes and page share one port, so that a user needs one address only."""
+"""The server. The operation, control routes and page share a port, so that users need only one address."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,8 +24,8 @@ async def serve(
 ) -> SandboxStats:
     """Runs a sandbox until `stop` is set, then returns its totals.
 
-    `ready` is called once with the address, such as `http://127.0.0.1:41234`, when connections are accepted. `log` gets
-    a line for each call. Raises `OSError` when it can't listen on the port.
+    `ready` is called once with the address, such as `http://127.0.0.1:41234`, when connections are accepted. `log`
+    receives a line per call. Raises `OSError` if it can't listen on the port.
     """
     engine = Engine(options, clock or Clock(), log)
     connections: set[HttpConnection] = set()

@@ -126,7 +126,7 @@ def _integer(shape: Shape) -> Check:
 
     def check(value: object, path: str) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise invalid(f"{path} must be a whole number.")
+            raise invalid(f"{path} must be an integer.")
         if not lowest <= value <= highest:
             raise invalid(f"{path} must be between {lowest} and {highest}.")
 

@@ -1,7 +1,7 @@
 """AWS Signature Version 4, as a server checks it.
 
-Written out instead of calling botocore's signer: that one chooses itself which headers to sign, while a server must
-use the list that the caller sent, and it costs more than the rest of a call. Rules:
+This does not use botocore's signer: that one chooses the headers to sign itself, while a server must use the caller's
+list, and it costs more than the rest of a call. Rules:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -35,7 +35,7 @@ _MAX_SKEW = timedelta(minutes=5)
 
 
 class Account(NamedTuple):
-    """The owner of a rate and of ClientTokens: an access key id stands for its AWS account."""
+    """The owner of a rate and of ClientTokens: an access key id represents its AWS account."""
 
     access_key_id: str
     region: str
@@ -44,7 +44,7 @@ class Account(NamedTuple):
 def check_signature(call: HttpRequest, *, now: datetime, verify: bool, service: str = "connect") -> Account:
     """Returns who signed `call` for `service`; raises `Refusal` if the key is unknown or the signature is invalid.
 
-    `SANDBOX_ACCESS_KEY_ID` is the only key. Without `verify` neither key nor signature nor date is checked.
+    `SANDBOX_ACCESS_KEY_ID` is the only key. Without `verify`, the key, the signature and the date are not checked.
     """
     header = call.headers.get("authorization")
     if header is None:
@@ -98,7 +98,7 @@ def _check_signed_headers(call: HttpRequest, signed: list[str]) -> None:
             raise _mismatch(f"The header {name} must be signed.")
     for name in signed:
         if name not in call.headers:
-            raise _mismatch(f"The header {name} is signed and was not sent.")
+            raise _mismatch(f"The header {name} is signed but was not sent.")
     stated = call.headers.get("x-amz-content-sha256")
     if stated is not None and stated != hashlib.sha256(call.body).hexdigest():
         raise _mismatch("X-Amz-Content-SHA256 is not the digest of the body.")

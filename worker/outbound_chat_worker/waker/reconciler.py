@@ -1,7 +1,7 @@
-"""Checks, a little at a time, that every job can still be found and that the counts agree, and repairs them.
+"""Checks step by step that all jobs can still be found and that the counts agree, and repairs them.
 
-Not for leases that ran out or lanes without a pump: `maintain` handles those every second. The one idea: a step costs
-little, however much waits, and many wakers share the walk through lanes and jobs; if jobs are missing, it hurries.
+Expired leases and lanes without a pump are handled by `maintain` every second. The main idea: a step costs little, even
+if very many jobs wait, and wakers share the walk through lanes and jobs; if jobs are missing, it goes faster.
 """
 
 import logging
@@ -20,7 +20,7 @@ REFUSED_SECONDS = 30.0
 
 
 class Reconciler:
-    """Checks budgets, a little with each step. For one thread."""
+    """Checks budgets step by step. For one thread."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -48,7 +48,7 @@ class Reconciler:
             self._next[budget] = now + REFUSED_SECONDS
             return REFUSED_SECONDS
         if self._runtime.notices.open:
-            self._runtime.notices.over(f"check {budget}", f"budget {budget}: lost jobs are searched for again")
+            self._runtime.notices.over(f"check {budget}", f"budget {budget}: searching for lost jobs again")
         self._next[budget] = now + done.next_ms / 1000
         _report(budget, done)
         return done.next_ms / 1000
@@ -66,4 +66,4 @@ def _report(budget: str, done: scripts.Reconciled) -> None:
                 logger.warning("budget %s: consistent again (%s): %s", budget, one.kind, one.of or "the budget")
     named = sum(one.word == "repaired" for one in done.found)
     if done.repairs > named:
-        logger.error("budget %s: repaired: %d more like these", budget, done.repairs - named)
+        logger.error("budget %s: repaired: %d more of these", budget, done.repairs - named)

@@ -1,8 +1,8 @@
 """The waker: a thread in every worker that requests pumps for due work.
 
-Not for sending. The one idea: it blocks on the wake signal and, since a signal may be lost, looks once a second for due
-work without a pump, leases that ran out and expired jobs; and, a little each time, for jobs that would be stuck for
-ever. Many wakers are harmless: the store lets only one of them make a request.
+It does not send. The main idea: it blocks on the wake signal and, since a signal may be lost, checks once a second for
+due work without a pump, expired leases and expired jobs; and, step by step, for jobs that would be stuck forever. Many
+wakers are harmless: the store lets only one of them make a request.
 """
 
 import logging
@@ -23,13 +23,13 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 STORE_RETRY_SECONDS = 0.5
 CUT_OFF_SECONDS = 3.0
-"""A process without a connection to the broker for this long gets no messages, and works without them."""
+"""A process without a connection to the broker for this long works without messages."""
 TWIN_SECONDS = 5.0
-"""Time after which a worker checks whether another one has its name."""
+"""Time after which a worker checks whether another worker has its name."""
 
 
 class Waker:
-    """Looks after all budgets of the settings until it is stopped."""
+    """Watches all budgets of the settings until it is stopped."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Waker:
         ]
 
     def start(self) -> None:
-        """Starts the threads; returns at once."""
+        """Starts the threads; returns immediately."""
         for thread in self._threads:
             thread.start()
 
@@ -79,7 +79,7 @@ class Waker:
                     self._runtime.cipher.decrypting_key_ids,
                 )
         except StoreError as error:
-            logger.warning("this worker can't sign off in Redis, which lists it for a while longer: %s", error)
+            logger.warning("this worker could not sign off in Redis, which will list it for a while longer: %s", error)
 
     def _run(self, budgets: Sequence[str]) -> None:
         configured = looked_for_twin = False
@@ -99,13 +99,13 @@ class Waker:
                     self._runtime.store_works(*budgets)
                 self._listen(budgets, pause)
                 if self._runtime.notices.open:
-                    self._runtime.notices.over(subject, "due jobs are looked for again")
+                    self._runtime.notices.over(subject, "checking for due jobs again")
             except StoreError as error:
                 self._runtime.store_failed(budgets[0], error)
                 self._stop.wait(STORE_RETRY_SECONDS)
             except Exception as error:  # noqa: BLE001  # logged
                 # The thread must survive an unexpected error, or its budgets would stop.
-                text = f"unexpected error ({type(error).__name__}) while looking for due jobs; this is tried again"
+                text = f"unexpected error ({type(error).__name__}) while checking for due jobs; retrying"
                 self._runtime.notices.note(subject, text, error=error)
                 self._stop.wait(LOOK_SECONDS)
 
@@ -119,10 +119,10 @@ class Waker:
 
     def _look_for_twin(self, budget: str) -> None:
         if self._node in inspection.shared_node_names(self._runtime.store, self._runtime.keys(budget)):
-            logger.warning("another worker has the node name %s; give each a name of its own (--name, -n)", self._node)
+            logger.warning("another worker has the node name %s; give each its own name (--name, -n)", self._node)
 
     def _publish(self, publisher: PumpPublisher, budget: str, nonce: str) -> None:
-        """Requests a pump. Without a connection to the broker none would start here, so it starts one itself."""
+        """Requests a pump. Without a connection to the broker, it starts one itself."""
         publisher.publish(budget, nonce)
         now = time.monotonic()
         if self._connected():
@@ -131,7 +131,7 @@ class Waker:
             publisher.work_here(budget, nonce)
 
     def _maintain(self, budget: str) -> float:
-        """Looks after one budget; returns the seconds until it is due again."""
+        """Checks a budget; returns the seconds until the next check."""
         clock, asked_at = self._runtime.clock, time.monotonic()
         call = scripts.maintain(
             self._runtime.keys(budget),
@@ -155,7 +155,7 @@ class Waker:
         return LOOK_SECONDS if found.next_ms < 0 else min(LOOK_SECONDS, found.next_ms / 1000)
 
     def _listen(self, budgets: Sequence[str], seconds: float) -> None:
-        """Waits for the wake signal for some seconds, and requests pumps and couriers as it asks."""
+        """Waits for the wake signal for some seconds, and requests the pumps and couriers that it names."""
         keys = {self._runtime.keys(budget).wake: (budget, self._publisher) for budget in budgets}
         if self._posts:
             keys |= {self._runtime.keys(budget).hook_wake: (budget, self._couriers) for budget in budgets}

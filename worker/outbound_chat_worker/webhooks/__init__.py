@@ -1,6 +1,6 @@
-"""Posts webhooks to the URLs that callers named, when their jobs and batches end.
+"""Posts webhooks to the callers' URLs when their jobs and batches end.
 
-Not for deciding which webhooks there are: the script that ends a job stores them. The one idea: a courier, a Celery
-task of its own beside the pumps, claims webhooks, posts each in a thread, and records the result; what it was posting
-when it was killed is posted again, under the same id.
+The script that ends a job decides which webhooks there are, and stores them. The main idea: a courier, a Celery task of
+its own, claims webhooks, posts each in a thread, and records the result. If it is killed, its current
+webhooks are posted again, with the same ids.
 """

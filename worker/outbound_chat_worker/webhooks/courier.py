@@ -1,7 +1,7 @@
-"""The courier: posts a budget's webhooks for a few seconds: claim, post, record, repeat.
+"""The courier posts a budget's webhooks for a few seconds: claim, post, record, repeat.
 
-One courier at a time works for a budget, beside its pumps and with threads of its own, so it takes nothing from them.
-Only its main thread talks to the store; the store limits the posts to each host.
+One courier at a time works for a budget, in addition to its pumps and with its own threads, so it takes nothing from
+them. Only its main thread talks to the store; the store limits the posts to each host.
 """
 
 import logging
@@ -34,7 +34,7 @@ LINGER_SECONDS = 1.0
 """How long a courier without work waits for more."""
 STORE_RETRY_SECONDS = 0.5
 PATIENCE_SECONDS = 60.0
-"""How long results are kept while Redis can't take them; after that, their webhooks are posted again."""
+"""How long results are kept while Redis does not accept them. After that, their webhooks are posted again."""
 
 
 @dataclass(slots=True)
@@ -50,8 +50,8 @@ class Courier:
     """One run of work for one budget."""
 
     def __init__(self, runtime: Runtime, budget: str, *, stopping: Event, endless: bool) -> None:
-        """`stopping`: set when the process is to end. `endless`: it works as long as there is work, since it takes no
-        pump's place; else for a slice, after which its running posts end before another courier starts.
+        """`stopping`: set when the process should end. `endless`: it works as long as there is work, since it takes no
+        slot of a pump; otherwise for a slice, after which its running posts end before another courier starts.
         """
         self._runtime = runtime
         self._settings = runtime.settings.webhooks
@@ -67,12 +67,12 @@ class Courier:
         self._kept_since = 0.0
         self._posted = 0
         self.has_more = False
-        """After `work`: whether there are webhooks left to post."""
+        """After `work`: whether there are more webhooks to post."""
 
     def work(self) -> int:
         """Works until nothing came for a while, its time is over, or the process stops; returns the number of posts.
 
-        Returns once every post that it started has ended and is recorded.
+        It returns when all posts that it started have ended and are recorded.
         """
         seconds = math.inf if self._endless else self._runtime.settings.worker.slice.total_seconds()
         ends = time.monotonic() + seconds
@@ -130,7 +130,7 @@ class Courier:
         self._gather(LOOK_SECONDS if full or found is None else max(0.05, min(0.2, next_seconds)))
 
     def _gather(self, seconds: float) -> None:
-        """Collects the results of posts, waiting for the first at most `seconds`, and ends posts whose time is over."""
+        """Collects results of posts, waiting at most `seconds` for the first, and ends posts whose time is over."""
         now = time.monotonic()
         for running in self._running.values():
             if now >= running.post.ends:
@@ -155,7 +155,7 @@ class Courier:
         self._kept_since = 0.0
 
     def _gives_up(self) -> bool:
-        """Whether results that Redis can't take are dropped, so that their webhooks are posted again."""
+        """Returns whether to drop results that Redis does not accept, so that their webhooks are posted again."""
         return not self._kept or time.monotonic() - self._kept_since > PATIENCE_SECONDS
 
     def _start(self, pool: ThreadPoolExecutor, webhook: ClaimedWebhook) -> None:
@@ -163,7 +163,7 @@ class Courier:
         pool.submit(self._deliver, running)
 
     def _deliver(self, running: _Running) -> None:
-        """Posts, and hands the result to the main thread. Runs in a thread."""
+        """Posts, and passes the result to the main thread. Runs in a thread."""
         webhook = running.webhook
         try:
             running.result = self._delivery.deliver(webhook, running.post)

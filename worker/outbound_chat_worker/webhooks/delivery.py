@@ -1,4 +1,4 @@
-"""One webhook, from claim to result: its body, its signatures, its post, and what happens next."""
+"""Delivers a webhook, from claim to result: its body, its signatures, its post, and what happens next."""
 
 import logging
 import time
@@ -27,7 +27,7 @@ class Delivery:
     """Delivers webhooks of a budget. Safe to share between threads."""
 
     def __init__(self, runtime: Runtime, budget: str) -> None:
-        """Raises `SettingsError` if a certificate that the settings name can't be read."""
+        """Raises `SettingsError` if a certificate in the settings can't be read."""
         self._runtime = runtime
         self._settings = runtime.settings.webhooks
         self._budget = budget
@@ -61,7 +61,7 @@ class Delivery:
         return self._poster.post(url, headers, body, post)
 
     def _event(self, webhook: ClaimedWebhook) -> tuple[str, datetime, Job | Batch] | None:
-        """What the webhook reports; None: nothing any more, since the record is gone or the job has changed."""
+        """Returns the content of the webhook; None if the record no longer exists or the job has changed."""
         if webhook.end == "finished":
             return self._event_of_batch(webhook.local_id)
         job = webhook.job
@@ -85,12 +85,12 @@ class Delivery:
         return sender.callback_url.get_secret_value() if sender and sender.callback_url else ""
 
     def _now_seconds(self) -> int:
-        """The time of Redis, since the clock of this machine may be wrong."""
+        """Returns the time of Redis, since the clock of this machine may be wrong."""
         at_ms, seen_at = self.clock
         return int(at_ms / 1000 + time.monotonic() - seen_at)
 
     def result(self, webhook: ClaimedWebhook, answer: Answer) -> WebhookResult:
-        """The result to record for this answer."""
+        """Returns the result to record for this answer."""
         rule, attempts = rule_of(answer), webhook.attempts + 1
         delay = max(backoff(attempts, self._settings), answer.retry_after)
         outcome: scripts.WebhookOutcome = "delivered" if rule.then is Then.DELIVERED else "retry"
@@ -110,7 +110,7 @@ class Delivery:
         )
 
     def _is_last(self, webhook: ClaimedWebhook, then: Then, delay: timedelta) -> bool:
-        """Whether this was the last post of the webhook."""
+        """Returns whether this was the last post of the webhook."""
         if then is Then.FEW and webhook.attempts + 1 >= FEW:
             return True
         at_ms = self._now_seconds() * 1000
@@ -120,5 +120,5 @@ class Delivery:
 
 @lru_cache(maxsize=1)
 def _poster(settings: WebhookSettings) -> Poster:
-    """The one poster of this process, since the trusted certificates take a while to read."""
+    """Returns the poster of this process. There is only one, since reading the trusted certificates takes a while."""
     return Poster(settings)

@@ -1,7 +1,7 @@
-"""One post: resolve the host, check all its addresses, connect to one of them, send, read the status.
+"""Makes a post: resolve the host, check all its addresses, connect to one of them, send, read the status.
 
-Not for retries. The one idea: a post connects to the address that was checked; nothing is resolved twice, no redirect
-is followed and no proxy used, so that a URL from outside reaches nothing inside.
+Retries are elsewhere. The main idea: a post connects to the address that was checked. Nothing is resolved twice, and
+redirects and proxies are not used, so that a URL from outside can't reach an internal host.
 https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html
 """
 
@@ -23,7 +23,7 @@ from outbound_chat_worker.webhooks.answers import LONGEST_PAUSE, Answer
 
 USER_AGENT = f"outbound-chat/{version('outbound-chat')}"
 READ_BYTES = 4_096
-"""Bytes read of an answer's body, so that its sender sees no broken connection; they are dropped."""
+"""Bytes of an answer's body that are read and dropped, so that the receiver sees no broken connection."""
 READ_SECONDS = 1.0
 _SECURE_PORT, _PLAIN_PORT = 443, 80
 
@@ -31,10 +31,10 @@ Resolve = Callable[[str, int], list[str]]
 
 
 def resolve_host(host: str, port: int) -> list[str]:
-    """All addresses of a host, as the machine's resolver gives them.
+    """Returns all addresses of a host from the machine's resolver.
 
     Raises:
-        OSError: it has none.
+        OSError: it has no address.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
@@ -49,7 +49,7 @@ class Post:
         self._ended = False
 
     def left(self) -> float:
-        """Seconds left. Raises `TimeoutError` if the time is over."""
+        """Returns the remaining seconds. Raises `TimeoutError` if there are none."""
         left = self.ends - time.monotonic()
         if left <= 0 or self._ended:
             raise TimeoutError
@@ -61,7 +61,7 @@ class Post:
         connected.settimeout(self.left())
 
     def end(self) -> None:
-        """Cuts the connection: socket time-outs bound each read only, and a receiver may send a byte now and then."""
+        """Cuts the connection: socket timeouts only limit each read, and a receiver may send a byte now and then."""
         self._ended = True
         if self._socket is not None:
             with contextlib.suppress(OSError):
@@ -88,7 +88,7 @@ class Poster:
                 raise SettingsError(f"webhooks.ca_file can't be read: {error.strerror}; correct the path") from error
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes, running: Post) -> Answer:
-        """Posts once. Whatever the receiver does, it returns soon after the time of `running` is over."""
+        """Posts once. It returns soon after the time of `running` is over, whatever the receiver does."""
         try:
             check_callback_url(url, allow_private=self._settings.allow_private)
         except ValueError:
@@ -147,7 +147,7 @@ class _Where:
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """The parts of a URL that was checked."""
+        """Returns the parts of a checked URL."""
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

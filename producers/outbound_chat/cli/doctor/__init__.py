@@ -1,1 +1,1 @@
-"""The checks of `doctor`, a module for each subject."""
+"""The checks of `doctor`, with a module per subject."""

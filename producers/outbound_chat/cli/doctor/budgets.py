@@ -12,10 +12,10 @@ from outbound_chat.store import Forbidden, Store, inspection, scripts
 from outbound_chat_config import Budget
 
 WELL_BELOW = 0.9
-"""A rate below this part of its ceiling was cut by more than a single throttled call explains."""
+"""Below this part of its ceiling, the rate was reduced by more than a single throttled call."""
 
 MOST_NAMED = 5
-"""Faults that one line of `doctor` names."""
+"""Most faults in a line of `doctor`."""
 
 
 def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
@@ -27,9 +27,7 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
     except Forbidden as error:
         yield Check(f"keys of {name}", Level.OK, f"unknown: {error}")
     if strangers:
-        advice = (
-            "look at what they hold, then delete them; workers write settings, senders and weights again by themselves"
-        )
+        advice = "check their content, then delete them; workers restore settings, senders and weights themselves"
         finding = f"{', '.join(strangers)} were written by another program"
         yield Check(f"keys of {name}", Level.FAULT, finding, advice)
         return
@@ -41,8 +39,8 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
     for worker, skew in inspection.skewed_workers(store, keys).items():
         yield _skewed(worker, skew)
     for shared in sorted(inspection.shared_node_names(store, keys)):
-        advice = "give each its own --name, or none; inspect and control reach only one of them"
-        yield Check(f"workers of {name}", Level.WARNING, f"two have the node name {shared}", advice)
+        advice = "give each worker its own --name, or none; Celery's inspect and control reach only one of them"
+        yield Check(f"workers of {name}", Level.WARNING, f"two workers have the node name {shared}", advice)
     waiting = counts.get("waiting", 0)
     yield _workers(name, inspection.worker_versions(store, keys), number_of(waiting, "job queued", "jobs queued"))
     yield from _requests(name, inspection.unanswered_requests(store, keys) if waiting else 0)
@@ -64,13 +62,15 @@ def _settings(name: str, budget: Budget, obeyed: Mapping[str, str]) -> Iterator[
             f"rate {budget.rate:g} and burst {budget.burst}, give them {budget.own_rate:g}/s in bursts of "
             f"{budget.own_burst}"
         )
-        yield Check(f"budget {name}", Level.WARNING, finding, "restart the workers with the right file")
+        yield Check(f"budget {name}", Level.WARNING, finding, "restart the workers with the right settings")
 
 
 def _pace(name: str, rate: float, ceiling: float) -> Iterator[Check]:
     if rate < ceiling * WELL_BELOW:
         finding = f"sends {rate:.3g}/s of the {ceiling:g}/s configured: AWS throttled faster calls"
-        advice = f"if that lasts, set budgets.{name}.rate to what AWS allows, or find what else calls in the account"
+        advice = (
+            f"if this lasts, set budgets.{name}.rate to what AWS allows, or find out what else calls in the account"
+        )
         yield Check(f"pace of {name}", Level.WARNING, finding, advice)
 
 
@@ -98,39 +98,39 @@ def _workers(name: str, versions: Mapping[str, str], waiting: str) -> Check:
 
 
 def _requests(name: str, asked: int) -> Iterator[Check]:
-    """Reports requests without a response: workers repeat them after 2 s, then less and less often."""
+    """Reports unanswered requests for a pump: workers repeat them after 2 s, then less and less often."""
     if asked >= ASKED_TOO_OFTEN:
-        finding = f"asked {asked} times for a worker, and none came: Celery delivers the messages to no worker"
+        finding = f"published {asked} tasks, and none started: Celery delivers them to no worker"
         advice = (
-            "start workers without -Q, or with the queue outbound-chat; look at the broker and at the workers' log; "
-            "if all workers are busy, run more"
+            "start workers without -Q, or with the queue outbound-chat; check the broker and the log of the workers; "
+            "if all workers are busy, start more"
         )
         yield Check(f"workers of {name}", Level.FAULT, finding, advice)
 
 
 def _skewed(worker: str, skew: float) -> Check:
     side = "ahead of" if skew > 0 else "behind"
-    finding = f"its clock is {abs(skew):.0f} s {side} that of Redis, so it claims nothing: AWS would refuse its calls"
+    finding = f"its clock is {abs(skew):.0f} s {side} that of Redis, so it sends nothing: AWS would refuse its calls"
     return Check(
-        f"worker {worker}", Level.FAULT, finding, "set the clock of its machine by NTP; it then continues by itself"
+        f"worker {worker}", Level.FAULT, finding, "set the clock of its machine with NTP; it then continues by itself"
     )
 
 
 def _counts(name: str, counts: Mapping[str, int]) -> Iterator[Check]:
     if counts.get("unreadable"):
-        advice = "look at their ids in the set of unreadable records, and restore or remove them"
+        advice = "find their ids in the set of unreadable records, and restore or remove the records"
         yield Check(f"records of {name}", Level.FAULT, f"{counts['unreadable']:,} can't be read", advice)
     if counts.get("doubled"):
-        advice = "look for two programs that use one token; the log of the workers names the jobs"
+        advice = "check whether two programs use the same client token; the log of the workers names the jobs"
         yield Check(
             f"contacts of {name}", Level.FAULT, f"{number_of(counts['doubled'], 'job')} got two contacts", advice
         )
 
 
 def _consistency(name: str, faults: Mapping[str, int], repaired: int) -> Check:
-    """Reports what the wakers found when they checked that every job can be reached."""
+    """Reports what the wakers found when they checked the consistency of the budget."""
     subject = f"consistency of {name}"
-    advice = f"find what edits or evicts keys; for the whole list: outbound-chat audit --budget {name}"
+    advice = f"find out what edits or evicts keys; for the whole list: outbound-chat audit --budget {name}"
     if faults:
         first = ", ".join(f"{fault.rstrip(':')} {number:+,}" for fault, number in sorted(faults.items())[:MOST_NAMED])
         return Check(
@@ -140,5 +140,5 @@ def _consistency(name: str, faults: Mapping[str, int], repaired: int) -> Check:
             advice,
         )
     if repaired:
-        return Check(subject, Level.WARNING, f"adds up, after {repaired:,} jobs or lanes had to be repaired", advice)
-    return Check(subject, Level.OK, "adds up")
+        return Check(subject, Level.WARNING, f"consistent, after repairs of {repaired:,} jobs or lanes", advice)
+    return Check(subject, Level.OK, "consistent")

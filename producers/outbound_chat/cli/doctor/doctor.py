@@ -1,6 +1,6 @@
-"""The command that checks everything: doctor. Each line ends with what to do.
+"""The command that checks everything: doctor. Each finding says what to do.
 
-The worker's package adds checks of its own (broker, AWS identity) through the entry point `outbound_chat.checks`.
+The package of the worker adds its own checks (broker, AWS identity) through the entry point `outbound_chat.checks`.
 """
 
 from collections import Counter
@@ -67,7 +67,7 @@ def summary(found: Sequence[Check]) -> str:
 
 
 def _next(checks: Iterator[Check]) -> Check | None:
-    with Notice(lambda: "waiting for an answer of Redis, the broker or AWS"):
+    with Notice(lambda: "waiting for Redis, the broker or AWS"):
         return next(checks, None)
 
 
@@ -102,14 +102,14 @@ def _certificates(settings: Settings) -> Iterator[Check]:
         url = getattr(settings, name)
         if url and "ssl_cert_reqs=none" in url.get_secret_value():
             finding = (
-                f"{name} accepts any certificate (ssl_cert_reqs=none): anybody on the line could pass for the server"
+                f"{name} accepts any certificate (ssl_cert_reqs=none): anybody on the way could impersonate the server"
             )
-            advice = "remove the option, and name the authority's file in ssl_ca_certs"
+            advice = "remove the option, and set ssl_ca_certs to the file of the certificate authority"
             yield Check("tls", Level.WARNING, finding, advice)
 
 
 def _store(settings: Settings) -> Generator[Check, None, bool]:
-    """Returns whether Redis answers, so that nothing else waits for it."""
+    """Returns whether Redis answers, so that other checks don't wait for it."""
     try:
         with Store.from_settings(settings) as store:
             yield from _permitted("redis", server_checks(read_servers(store)))
@@ -131,7 +131,7 @@ def _store(settings: Settings) -> Generator[Check, None, bool]:
 
 
 def _permitted(subject: str, checks: Iterator[Check]) -> Iterator[Check]:
-    """Yields the checks up to one that the user of Redis may not make: that is unknown, and no fault."""
+    """Yields checks until one that the user of Redis is not allowed to make, which is reported as unknown."""
     try:
         yield from checks
     except Forbidden as error:

@@ -16,11 +16,11 @@ MOST_LOOKED, FEW_LOOKED = 20_000, 1_000
 
 
 def encryption_checks(settings: Settings, store: Store) -> Iterator[Check]:
-    """Checks that workers have the keys that jobs need, and that suppression lists are written as the settings say."""
+    """Checks that workers have the keys that jobs need, and that suppression lists agree with the settings."""
     try:
         cipher = RequestCipher(settings.encryption)
     except SettingsError as error:
-        yield Check("encryption", Level.FAULT, str(error), "the same on every machine that enqueues or sends")
+        yield Check("encryption", Level.FAULT, str(error), "use the same keys on every machine that enqueues or sends")
         return
     for budget in settings.budgets:
         yield from _missing(store, budget, MOST_LOOKED if cipher.can_decrypt else FEW_LOOKED)
@@ -32,7 +32,7 @@ def encryption_checks(settings: Settings, store: Store) -> Iterator[Check]:
         answer = store.run(read_suppressed(store.keys(sender.budget), sender=name, key_id=cipher.number_key_id))
         subject = f"suppression list of {name}"
         if isinstance(answer, OtherKey):
-            advice = "use the number_key that it was written with; until then nothing is sent by this sender"
+            advice = "use the number_key that it was written with; until then this sender sends nothing"
             yield Check(subject, Level.FAULT, "it was written with another encryption.number_key", advice)
         elif cipher.encrypts and answer.other:
             advice = f"outbound-chat rewrite-suppressed --sender {name}"
@@ -40,7 +40,7 @@ def encryption_checks(settings: Settings, store: Store) -> Iterator[Check]:
 
 
 def _missing(store: Store, budget: str, most: int) -> Iterator[Check]:
-    """Reports keys that jobs need and no worker of the budget has. That no worker runs is reported elsewhere."""
+    """Reports keys that jobs need but no worker of the budget has. Missing workers are reported elsewhere."""
     keys = store.keys(budget)
     if not inspection.worker_versions(store, keys):
         return
@@ -51,5 +51,5 @@ def _missing(store: Store, budget: str, most: int) -> Iterator[Check]:
             finding = f"{number_of(jobs, 'open job')} of budget {budget} can't be read: no worker has the key {name}"
             if not found.done:
                 finding += f"; {found.looked:,} were read"
-            advice = "give encryption.keys of all workers that key too; outbound-chat encryption-keys counts them all"
+            advice = "add that key to encryption.keys of all workers; outbound-chat encryption-keys counts all of them"
             yield Check("encryption", Level.WARNING, finding, advice)

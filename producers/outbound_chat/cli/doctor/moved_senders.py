@@ -9,15 +9,15 @@ from outbound_chat_config import Settings
 
 
 def moved_checks(settings: Settings, store: Store) -> Iterator[Check]:
-    """Reports senders that have a longer suppression list in another budget than in their own."""
+    """Reports senders whose suppression list in another budget is longer than in their own."""
     for budget in settings.budgets:
         names = [name for name, sender in settings.senders.items() if sender.budget != budget]
         for name, left in zip(names, _left(store, budget, names), strict=True):
             home = settings.senders[name].budget
             here = _left(store, home, [name])[0].listed if left.listed else 0
             if left.listed > here:
-                finding = f"has {left.listed:,} numbers in budget {budget}, where it was, and {here:,} in {home}"
-                advice = f"outbound-chat rewrite-suppressed --sender {name} copies them"
+                finding = f"has {left.listed:,} numbers in its former budget {budget}, but {here:,} in {home}"
+                advice = f"copy them with: outbound-chat rewrite-suppressed --sender {name}"
                 yield Check(f"suppression list of {name}", Level.FAULT, finding, advice)
 
 

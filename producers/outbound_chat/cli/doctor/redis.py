@@ -1,4 +1,4 @@
-"""Checks the Redis server: whether jobs are safe there, and how much room is left.
+"""Checks the Redis server: whether jobs are safe there, and how much memory is left.
 
 Managed services and ACL users may refuse INFO or CONFIG. What can't be read is reported as unknown, not as a fault.
 """
@@ -16,14 +16,14 @@ Facts = Mapping[str, Any]
 OLDEST_SERVER = 7
 MOST_SKEW_SECONDS = 2.0
 FULL = 0.8
-"""Part of `maxmemory` above which little time is left."""
+"""Part of `maxmemory` above which memory will soon be used up."""
 LAGGING_SECONDS = 10
-"""Replicas report once a second how far they are."""
+"""Replicas report their progress once a second."""
 GOOD = "ok"
 
 
 def server_checks(servers: Sequence[Server]) -> Iterator[Check]:
-    """Checks all servers. A finding that several share is reported once, with their names."""
+    """Checks all servers. A finding that several servers share is reported once, with their names."""
     names: dict[Check, list[str]] = {}
     for server in servers:
         for check in _checks(server):
@@ -66,7 +66,7 @@ def _version(info: Facts) -> Check:
 
 
 def _role(info: Facts) -> Iterator[Check]:
-    """Checks what replicates to or from this server; reports nothing if it stands alone."""
+    """Checks replication to and from this server; reports nothing without replication."""
     if info.get("role") == "slave":
         link = info.get("master_link_status", "unknown")
         advice = "name the primary in redis_url, or a service that finds it"
@@ -77,11 +77,11 @@ def _role(info: Facts) -> Iterator[Check]:
         return
     bad = [one for one in replicas if one.get("state") != "online" or int(one.get("lag", 0)) > LAGGING_SECONDS]
     if bad:
-        finding = f"{len(bad)} of {len(replicas)} replicas do not follow: a failover to one loses jobs"
-        advice = "check the replicas' logs and the network to them"
+        finding = f"{len(bad)} of {len(replicas)} replicas are not in sync: a failover to one of them loses jobs"
+        advice = "check the logs of the replicas and the network"
         yield Check("replication", Level.WARNING, finding, advice)
     else:
-        yield Check("replication", Level.OK, f"{len(replicas)} replicas follow")
+        yield Check("replication", Level.OK, f"{len(replicas)} replicas are in sync")
 
 
 def _eviction(info: Facts, config: Facts) -> Check:
@@ -89,9 +89,9 @@ def _eviction(info: Facts, config: Facts) -> Check:
     if policy is None:
         return _unknown("eviction", "INFO and CONFIG")
     if policy == "noeviction":
-        return Check("eviction", Level.OK, "noeviction: jobs are never thrown away")
+        return Check("eviction", Level.OK, "noeviction: jobs are never evicted")
     advice = "CONFIG SET maxmemory-policy noeviction, and the same in the server's configuration"
-    return Check("eviction", Level.FAULT, f"{policy}: a full server would throw jobs away silently", advice)
+    return Check("eviction", Level.FAULT, f"{policy}: a full server would silently evict jobs", advice)
 
 
 def _persistence(info: Facts, config: Facts) -> Iterator[Check]:
@@ -100,15 +100,15 @@ def _persistence(info: Facts, config: Facts) -> Iterator[Check]:
         return
     if not int(info["aof_enabled"]):
         lost = "a restart loses the latest jobs" if config.get("save", "unknown") else "a restart loses all jobs"
-        advice = "turn on the append-only file: CONFIG SET appendonly yes, and in the server's configuration"
+        advice = "switch on the append-only file: CONFIG SET appendonly yes, and in the server's configuration"
         yield Check("persistence", Level.WARNING, f"no append-only file: {lost}", advice)
         return
     fsync = config.get("appendfsync")
     if fsync is None:
-        yield Check("persistence", Level.OK, "append-only file is on; how often it is synced is unknown: no CONFIG")
+        yield Check("persistence", Level.OK, "append-only file is on; appendfsync is unknown: CONFIG is refused")
     elif fsync == "no":
         advice = "CONFIG SET appendfsync everysec, or always, and the same in the server's configuration"
-        finding = "appendfsync no: a lost host loses half a minute of jobs"
+        finding = "appendfsync no: a crash of the host loses half a minute of jobs"
         yield Check("persistence", Level.WARNING, finding, advice)
     else:
         yield Check("persistence", Level.OK, f"append-only file is on, appendfsync {fsync}")
@@ -124,22 +124,22 @@ def _coverage(config: Facts) -> Iterator[Check]:
 
 def _last_writes(info: Facts) -> Iterator[Check]:
     """Reports failed writes to disk."""
-    advice = "check for a full disk, and the server's log"
+    advice = "check whether the disk is full, and the log of the server"
     if info.get("aof_last_write_status", GOOD) != GOOD:
         finding = "the last write of the append-only file failed: no new jobs are accepted"
         yield Check("disk", Level.FAULT, finding, advice)
     if info.get("aof_last_bgrewrite_status", GOOD) != GOOD:
-        yield Check("disk", Level.WARNING, "the append-only file could not be rewritten, and grows", advice)
+        yield Check("disk", Level.WARNING, "the append-only file could not be rewritten, so it grows", advice)
     if info.get("rdb_last_bgsave_status", GOOD) != GOOD:
         finding = "the last snapshot failed; unless stop-writes-on-bgsave-error is off, no new jobs are accepted"
         yield Check("disk", Level.FAULT, finding, advice)
 
 
 def _memory(info: Facts) -> Iterator[Check]:
-    """Checks how much memory is left; reports nothing if the server has no limit of its own."""
+    """Checks how much memory is left; reports nothing if `maxmemory` is not set."""
     most, used = int(info.get("maxmemory", 0)), int(info.get("used_memory", 0))
     if most and used > FULL * most:
-        advice = "raise maxmemory, or let jobs end first; a full server refuses new jobs"
+        advice = "raise maxmemory, or wait until jobs have ended; a full server refuses new jobs"
         yield Check("memory", Level.WARNING, f"{used / most:.0%} of maxmemory is used", advice)
     elif most:
         yield Check("memory", Level.OK, f"{used / most:.0%} of maxmemory is used")
@@ -147,9 +147,9 @@ def _memory(info: Facts) -> Iterator[Check]:
 
 def _clock(skew: float) -> Check:
     if abs(skew) > MOST_SKEW.total_seconds():
-        advice = "set both clocks by NTP; AWS would refuse the calls of a worker here, so it claims nothing"
+        advice = "synchronize both clocks with NTP; AWS would refuse the calls of a worker here, so it sends nothing"
         return Check("clock", Level.FAULT, f"this machine and Redis are {abs(skew):.0f} s apart", advice)
     if abs(skew) > MOST_SKEW_SECONDS:
-        advice = "set both clocks by NTP; jobs use the clock of Redis, AWS signatures this one"
+        advice = "synchronize both clocks with NTP; jobs use the clock of Redis, and AWS signatures use this one"
         return Check("clock", Level.WARNING, f"this machine and Redis are {abs(skew):.1f} s apart", advice)
     return Check("clock", Level.OK, "this machine and Redis agree")

@@ -1,4 +1,4 @@
-"""Checks for budgets that have jobs but are not in the settings: they were renamed, or removed too early."""
+"""Checks for budgets that have jobs but are not in the settings, because they were renamed or removed too early."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ def stranded_checks(settings: Settings, store: Store) -> Iterator[Check]:
     if not used:
         finding = (
             f'no producer or worker has used the prefix "{settings.key_prefix}" yet; '
-            "jobs of another key_prefix can't be seen from here"
+            "jobs with another key_prefix are not visible here"
         )
         yield Check("key_prefix", Level.OK, finding)
     for name in sorted(set(used) - set(settings.budgets)):
@@ -23,8 +23,8 @@ def stranded_checks(settings: Settings, store: Store) -> Iterator[Check]:
         open_jobs = counts.get("waiting", 0) + counts.get("leased", 0)
         if open_jobs and not inspection.worker_versions(store, keys):
             finding = (
-                f"{number_of(open_jobs, 'open job')}, but these settings do not name it and no worker runs for it: "
-                "they are not sent, and do not expire"
+                f"{number_of(open_jobs, 'open job')}, but is not in these settings and has no worker: "
+                "its jobs are not sent and do not expire"
             )
             advice = f"add [budgets.{name}] to the settings of the workers until its jobs have ended, or rename it back"
             yield Check(f"budget {name}", Level.FAULT, finding, advice)

@@ -1,1 +1,1 @@
-"""The verbs of the client, written once: each is a generator of script calls, which either client runs."""
+"""The methods of the client, written once: each is a generator of script calls, which either client runs."""

@@ -1,4 +1,4 @@
-"""Steps: a verb yields calls, and gets their answers back."""
+"""Steps: a method yields calls and receives their answers."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Ahead(Generic[T]):
-    """A call whose answer is asked for later; the steps get a `Later`, and go on while the store works."""
+    """A call whose answer is needed later. The steps receive a `Later` and continue while the store works."""
 
     call: ScriptCall[T]
 
 
 @dataclass(frozen=True, slots=True)
 class Later(Generic[T]):
-    """The answer to a call that runs. It must be asked for."""
+    """The answer to a call in progress. It must be requested."""
 
     answer: Any
     """As the client has it."""
@@ -35,12 +35,12 @@ def ask(call: ScriptCall[T]) -> Steps[T]:
 
 
 def begin(call: ScriptCall[T]) -> Steps[Later[T]]:
-    """Yields a call that runs while the steps go on; `answer_of` returns its answer."""
+    """Yields a call that runs while the steps continue; `answer_of` returns its answer."""
     later: Later[T] = yield Ahead(call)
     return later
 
 
 def answer_of(later: Later[T]) -> Steps[T]:
-    """Returns the answer to a call that was begun before."""
+    """Returns the answer to a call that `begin` started."""
     answer: T = yield later
     return answer

@@ -1,4 +1,4 @@
-"""Batch keys: by them a batch is found again when its producer repeats the call, after a crash or a lost answer."""
+"""Batch keys identify a batch when its producer repeats the call, for example after a crash or a lost answer."""
 
 import hashlib
 import json
@@ -47,18 +47,18 @@ class NumberSketch:
 
 @dataclass(frozen=True, slots=True)
 class FileKey:
-    """The batch key of a file: the same content, name and options are the same batch; other ones make another batch.
+    """The batch key of a file. The same content, name and options give the same batch; any change gives another one.
 
-    The batch records which file its rows came from, as `is_file_of` reports. `earlier_batches` finds it by content,
-    name and numbers.
+    The batch remembers which file its rows came from, so `is_file_of` can check a file. `earlier_batches` finds it by
+    content, name and numbers.
     """
 
     content: str
     """Hash of the file's bytes; empty if they are not known."""
     key: str | None = None
-    """A key in place of content, name and options, as a batch key that is text."""
+    """A key to use instead of content, name and options, like a batch key that is a string."""
     read_as: str = ""
-    """How the file is read, where that changes its jobs, such as the country of its numbers: it counts as an option."""
+    """How the file is read, where that changes its jobs, such as the country of its numbers. Counts as an option."""
     numbers: tuple[str, ...] = ()
     """The `digests` of a `NumberSketch` of its numbers."""
 
@@ -74,18 +74,18 @@ class KeyHashes(NamedTuple):
 
 
 def check_batch_key(value: object, errors: Errors) -> str | FileKey | None:
-    """Returns the batch key; None if none is given."""
+    """Returns the batch key; None if there is none."""
     key = value.key if isinstance(value, FileKey) else value
     if key is None or (isinstance(key, str) and 0 < len(key) <= LONGEST_KEY):
         return value  # type: ignore[return-value]  # a key of that kind, or None
-    errors.append(FieldError("batch_key", FieldCode.TOO_LONG, f"must be text of 1 to {LONGEST_KEY} characters"))
+    errors.append(FieldError("batch_key", FieldCode.TOO_LONG, f"must be a string of 1 to {LONGEST_KEY} characters"))
     return None
 
 
 def hashes_of(
     cipher: RequestCipher, key: str | FileKey | None, *, tenant: str | None, name: str, options: Mapping[str, Any]
 ) -> KeyHashes:
-    """Returns hashes of a key, and of what was asked for with it. A key belongs to one tenant."""
+    """Returns hashes of a key and of what the call asks for. A key belongs to one tenant."""
     if key is None:
         return KeyHashes()
     read_as = {"read_as": key.read_as} if isinstance(key, FileKey) and key.read_as else {}

@@ -1,4 +1,4 @@
-"""The rows of a batch, each checked with what all of them share. Does no I/O and counts nothing."""
+"""Checks the rows of a batch, each together with the options that all of them share. It does no I/O."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -34,7 +34,7 @@ from outbound_chat.store import Keys, scripts
 from outbound_chat.store.scripts import NewJob, Opened, ScriptCall
 
 _SURELY_VALUES = frozenset({str, int, bool, dict, list, datetime, timedelta, Priority})
-"""Types that are surely values, and need no check: few rows have any other."""
+"""Types that are always values and need no check: few rows have others."""
 _MAPS = frozenset({"attributes", "segment_attributes"})
 
 
@@ -60,7 +60,7 @@ class BatchRows:
         self.hold = hold or ""
         self.sender_name, sender = context.find_sender(options.get("sender"), errors)
         errors += [
-            FieldError(field, FieldCode.NOT_SHAREABLE, "belongs to one job; give it in the rows")
+            FieldError(field, FieldCode.NOT_SHAREABLE, "applies to a single job; give it in the rows")
             for field in sorted(JOB_ONLY & options.keys())
         ]
         shared = {field: value for field, value in options.items() if field not in OWN_OPTIONS | JOB_ONLY | BATCH_ONLY}
@@ -93,24 +93,24 @@ class BatchRows:
             errors += error.errors
             return None
         errors += [
-            FieldError(field, FieldCode.GIVEN_TWICE, "is in the template too; leave one of the two out")
+            FieldError(field, FieldCode.GIVEN_TWICE, "is also in the template; leave out one of the two")
             for field in template.fields
             if shared.get(field) is not None
         ]
         return template
 
     def use(self, batch: str, *, began: datetime) -> None:
-        """Makes them the rows of this batch, which may have begun days ago.
+        """Makes these the rows of a given batch, which may have begun days ago.
 
-        A `send_at` is compared with that time, so that a slow or resumed file is not refused half way; but what has
-        expired since then is not sent.
+        `send_at` is compared with that time, so that a slow or resumed file is not refused halfway. Rows that have
+        expired since then are not sent.
         """
         self.batch = batch
         self._earliest = max(began, self._now() - self.sender.max_age) - FARTHEST_BACK
         self.lane = Lane(self.priority, self.sender_name, self.tenant or "", batch)
 
     def asked(self) -> dict[str, Any]:
-        """Returns all that the batch asks for, without its rows and its name."""
+        """Returns everything that the batch asks for, except its rows and name."""
         limits = {"weight": self.weight, "concurrency": self.concurrency, "callback": self.callback}
         template = {"template": self._asked_template} if self._template else {}
         return {"lane": self.lane.without_batch, "request": self.shared.stored(), **limits, **template}
@@ -118,7 +118,7 @@ class BatchRows:
     def opening(
         self, keys: Keys, key: str | FileKey | None, jobs: Sequence[NewJob], *, only_find: bool
     ) -> ScriptCall[Opened]:
-        """Returns the call to find the batch of the key, or begins one unless `only_find` or all `jobs` are known."""
+        """Returns the call that finds the batch of the key; begins one unless `only_find` or all `jobs` are known."""
         hashes = self.hashes(key)
         return scripts.open_batch(
             keys,
@@ -140,7 +140,7 @@ class BatchRows:
         return hashes_of(self._cipher, key, tenant=self.tenant, name=self.name, options=self.asked())
 
     def repeated_job(self, number: int, given_row: object) -> NewJob | None:
-        """Returns the job of a row with invalid times, if it has an idempotency key and nothing else is invalid."""
+        """Returns the job of a row with invalid times if it has an idempotency key and nothing else is invalid."""
         try:
             job = self.job(number, given_row, may_have_passed=True)
         except InvalidJob:
@@ -156,13 +156,13 @@ class BatchRows:
         errors: Errors = []
         row = _options_of(given_row, errors)
         if row.get("durability") is not None:
-            errors.append(
-                FieldError("durability", FieldCode.NOT_IN_BATCH, "is the same for a whole batch; give it there")
-            )
+            errors.append(FieldError("durability", FieldCode.NOT_IN_BATCH, "applies to the whole batch; give it there"))
         for field in () if self._fixed.keys().isdisjoint(row) else row.keys() & self._fixed.keys():
             if row[field] is not None and row[field] != self._fixed[field]:
                 errors.append(
-                    FieldError(field, FieldCode.NOT_IN_BATCH, "is the same for a whole batch; make a batch for each")
+                    FieldError(
+                        field, FieldCode.NOT_IN_BATCH, "must be the same in the whole batch; make a batch for each"
+                    )
                 )
         timing = check_timing(row, errors, self._now, earliest=self._earliest, is_repeatable=may_have_passed)
         idem = check_key(row.get("idempotency_key"), errors)
@@ -198,15 +198,15 @@ class BatchRows:
         )
 
     def _parts_of(self, whole: ChatRequest) -> int:
-        """Returns the parts of the message, which are counted only once if the rows share it."""
+        """Returns the parts of the message, counted only once if all rows share it."""
         return self._shared_parts if whole.has_message_of(self.shared) else whole.parts(self.sender)
 
 
 def _options_of(row: object, errors: Errors) -> Mapping[str, Any]:
-    """Returns the row without empty values, and those that its reader could not read: these are added to `errors`.
+    """Returns the row without empty values and without values that its reader could not read; adds those to `errors`.
 
     Raises:
-        InvalidJob: it is not a row, or its reader could not read it.
+        InvalidJob: it is not a row, or its reader could not read the row.
     """
     if isinstance(row, InvalidJob):
         raise row

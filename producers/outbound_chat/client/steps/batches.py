@@ -1,15 +1,15 @@
-"""Writes a batch into the store, row by row, hundreds of jobs a round trip.
+"""Writes a batch into the store, row by row, hundreds of jobs per round trip.
 
-Only one chunk of rows is in memory, whatever the size of the batch.
+Only one chunk of rows is in memory, regardless of the size of the batch.
 
 With a batch key, an interrupted call resumes where it stopped: the store knows the last row that was accepted, and rows
-up to it are never accepted again. They are still read and checked again, so that the rejections and the counts are
-those of the whole batch.
+up to it are never accepted again. They are still read and checked, so that rejections and counts are those of the whole
+batch.
 
-The batch begins with its first job: if reading the rows fails before, nothing is left, however many rows were refused
-or belong to other jobs.
+The batch begins with its first job: if reading the rows fails before that, nothing is stored, even if many rows were
+rejected or belong to other jobs.
 
-A row whose time has passed is refused, unless its idempotency key belongs to a job: keys are looked up once a chunk.
+A row whose time has passed is rejected, unless its idempotency key belongs to a job: keys are looked up once per chunk.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,8 +35,8 @@ from outbound_chat.store.scripts import KeyUse, NewJob, NotOpen, Opened, Other, 
 OnStart = Callable[[BatchStart], None]
 
 MOST_ROWS = 1_000
-"""Rows of a chunk, which are read while Redis takes the chunk before: a caller that keeps the last 2,400 rows can show
-each rejected one."""
+"""Rows of a chunk, which are read while Redis processes the previous one: a caller that keeps the last 2,400 rows can
+show each rejected row."""
 
 
 class BatchWriter:
@@ -73,14 +73,14 @@ class BatchWriter:
         """The chunk that Redis is accepting."""
         self._chunk_bytes = 0
         self._doubtful: dict[int, tuple[FieldError, ...]] = {}
-        """Rows that are refused now, and may have been accepted before. One with a key is in the chunk too."""
+        """Rows that are invalid now but may have been accepted earlier. Those with a key are in the chunk too."""
         self._passed: object = None
-        """A row whose time has passed, unless the batch began long enough ago, which is not looked up yet."""
+        """A row whose time has passed, unless the batch began long enough ago, which has not been looked up yet."""
         self._only_repeats = False
-        """The batch has not begun, because each row so far belongs to another job."""
+        """The batch has not begun, because all rows so far belong to other jobs."""
         self._rows = self._flushed_rows = self._accepted = self._duplicates = 0
         self._found = None if self._key else Opened(KeyUse.NONE, self._of_batch.batch)
-        """None: it is not looked up yet whether a batch has the key."""
+        """None: the key has not been looked up yet."""
 
     @property
     def id(self) -> str:
@@ -88,7 +88,7 @@ class BatchWriter:
         return f"{self._keys.budget}.{self._of_batch.batch}"
 
     def prepare(self) -> Steps[None]:
-        """Reads what the first row needs."""
+        """Reads what is needed before the first row."""
         yield from self._durability.prepare(self._keys)
         if self._sender.quiet_hours:
             self._of_batch.clock.set((yield from ask(scripts.read_clock(self._keys))))
@@ -124,7 +124,7 @@ class BatchWriter:
             self.add(passed)
 
     def _resume(self, found: Opened) -> None:
-        """Adds the first chunk to the batch that began before: at that time, the times of its rows had not passed."""
+        """Adds the first chunk to the batch that began earlier, when the times of its rows had not passed."""
         self._of_batch.use(found.batch, began=from_ms(found.created_ms))
         numbered = [(_row_of(job), job) for job in self._chunk]
         self._chunk = [
@@ -143,7 +143,7 @@ class BatchWriter:
     def add(self, row: object) -> bool:
         """Checks one row; returns whether `flush` is due.
 
-        A row may be an `InvalidJob`, by which a reader of files reports a line that can't be a job.
+        A row may be an `InvalidJob`, with which a reader of files reports an unreadable line.
         """
         job, found = self._check(row), self._found
         if job and (found is None or found.use is not KeyUse.SAME or self._wanted(found, self._rows, job)):
@@ -158,7 +158,7 @@ class BatchWriter:
         )
 
     def _wanted(self, found: Opened, row: int, job: NewJob) -> bool:
-        """Whether to submit the job of a row to a batch that began before."""
+        """Whether to submit the job of a row to a batch that began earlier."""
         if row > found.rows:
             return not found.closed_ms
         # One with a key may belong to the job of another row.
@@ -173,7 +173,7 @@ class BatchWriter:
             return self._refuse(row, error.errors)
 
     def _refuse(self, row: object, errors: tuple[FieldError, ...]) -> NewJob | None:
-        """Rejects the last row, or keeps it as doubtful; returns its job if its key may have been used."""
+        """Rejects the last row or keeps it as doubtful; returns its job if its key may have been used."""
         found, repeated = self._found, None
         if any(error.code == FieldCode.INVALID_TIME for error in errors):
             if found is None:
@@ -205,13 +205,13 @@ class BatchWriter:
             self._on_progress(self._accepted, self._rejections.count)
 
     def _begun(self) -> Steps[Opened]:
-        """Returns the batch, and begins it unless it has begun before, or all jobs of the chunk are known."""
+        """Returns the batch; begins it unless it has begun already, or all jobs of the chunk are known."""
         if self._found is None or self._found.use is KeyUse.NONE:
             return (yield from self._open())
         return self._found
 
     def _settle_doubtful(self, found: Opened) -> Steps[None]:
-        """Rejects only rows without a job: the others were valid when they were accepted, and their time has passed."""
+        """Rejects only rows without a job: the others were accepted before their time passed."""
         doubtful, self._doubtful = self._doubtful, {}
         ids = {row: f"{found.batch}-{row}" for row in doubtful if row <= found.rows}
         jobs = (yield from ask(scripts.read_jobs(self._keys, list(ids.values())))) if ids else {}
@@ -242,7 +242,7 @@ class BatchWriter:
             yield from self.settle()
 
     def settle(self) -> Steps[None]:
-        """Waits for the answer to the last chunk: the rows of the next one are checked while Redis takes it."""
+        """Waits for the answer to the last chunk. The rows of the next one are checked while Redis processes it."""
         if not self._submitted:
             return
         (chunk, later), self._submitted = self._submitted, None
@@ -269,12 +269,12 @@ class BatchWriter:
             self._duplicates += 1
             self._durability.remember(other.local_id)
             return
-        message = f"belongs to job {self._keys.budget}.{other.local_id}, which asked for something else"
+        message = f"belongs to job {self._keys.budget}.{other.local_id}, which has other content; use a new key"
         conflict = FieldError("idempotency_key", FieldCode.IDEMPOTENCY_CONFLICT, message)
         self._rejections.add(_row_of(chunk[other.index]), (conflict if other.local_id else UNREADABLE_KEY,))
 
     def close(self) -> Steps[BatchReceipt]:
-        """Submits what is left, and closes the batch."""
+        """Submits the remaining rows and closes the batch."""
         yield from self.flush()
         yield from self.settle()
         if self._found is None:
@@ -307,13 +307,11 @@ class BatchWriter:
         )
 
     def explain_interruption(self, error: BaseException) -> None:
-        """Adds a note to an error that interrupted the batch: what is stored, and how to resume."""
+        """Adds a note to the error that interrupted the batch: what is stored, and how to resume."""
         if not self._has_begun or (self._found and self._found.closed_ms):  # nothing was stored
             return
         resume = (
-            "; repeat the call with the same batch key and rows, and it resumes there"
-            if isinstance(self._key, str)
-            else ""
+            "; repeat the call with the same batch key and rows to resume there" if isinstance(self._key, str) else ""
         )
         least = "at least " if self._submitted else ""
         error.add_note(

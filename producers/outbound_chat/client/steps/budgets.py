@@ -1,4 +1,4 @@
-"""Records in Redis that a budget is in use, so that `doctor` finds it when settings no longer name it."""
+"""Records in Redis that a budget is in use, so that `doctor` finds it after it was removed from the settings."""
 
 import logging
 
@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 
 def note_budget(keys: Keys) -> Steps[None]:
-    """Records a budget at its first job; workers record the budgets that they start for."""
+    """Records a budget at its first job. Workers record their budgets when they start."""
     try:
         yield from ask(scripts.note_budgets(Keys(keys.prefix, ACCESS), [keys.budget]))
     except StoreError as error:

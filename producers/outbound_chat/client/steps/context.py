@@ -1,4 +1,4 @@
-"""What all verbs of a client use: settings, encryption, names of keys, senders and budgets."""
+"""What all methods of a client use: settings, encryption, names of keys, senders and budgets."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from outbound_chat_config import NotConfigured, Sender, Settings
 
 
 class NoContext:
-    """Takes the place of a `Context` where there are no settings: whatever is asked of it raises why.
+    """Replaces a `Context` if there are no settings: every use raises the reason.
 
-    Many programs make their client when a module is imported, also where it is not used, as in their tests.
+    Many programs create their client when a module is imported, even where they don't use it, as in their tests.
     """
 
     def __init__(self, missing: str) -> None:
@@ -26,16 +26,16 @@ class NoContext:
 
 
 class Context:
-    """The context of one client. A verb is a function `verb(context, …) -> Steps[T]` in the module of its noun."""
+    """The context of one client. A method is a function `verb(context, …) -> Steps[T]` in the module of its noun."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises `SettingsError` if encryption is configured and not installed."""
+        """Raises `SettingsError` if encryption is configured but not installed."""
         self.settings = settings
         self.cipher = RequestCipher(settings.encryption)
         self.listing = scripts.Listing(settings.results.listed_jobs, settings.results.find_by_number)
         """In which lists new jobs are found."""
         self.now = utc_now
-        """By which `send_at` and `expires_at` are checked. Redis decides what is due by its own clock."""
+        """The time for checks of `send_at` and `expires_at`. What is due is decided by the clock of Redis."""
 
     def keys(self, budget: str) -> Keys:
         """Returns the names of a budget's keys."""
@@ -44,7 +44,7 @@ class Context:
     def find_sender(self, name: object, errors: Errors) -> tuple[str, Sender | None]:
         """Returns the sender of that name; adds an unknown one to `errors`.
 
-        The name may be an `InvalidJob`, which says why there is none.
+        The name may be an `InvalidJob`, which says why the sender is not known.
         """
         if isinstance(name, InvalidJob):
             errors += name.errors
@@ -60,10 +60,10 @@ class Context:
             return str(name), None
 
     def budget(self, name: str | None) -> str:
-        """Returns the budget of that name, or the only one there is.
+        """Returns the budget with that name, or the only one.
 
         Raises:
-            SettingsError: there is no such budget, or none is named and there are several.
+            SettingsError: there is no such budget, or there are several and the name is missing.
         """
         known = ", ".join(sorted(self.settings.budgets))
         if name is None:
@@ -75,7 +75,7 @@ class Context:
         return name
 
     def channel(self, id_: str) -> str:
-        """Returns where the end of a job or batch is published; for an invalid id, a channel without messages."""
+        """Returns the channel where the end of a job or batch is published; for an invalid id, an unused channel."""
         budget, local_id = split_id(id_) or ("", "")
         return self.keys(budget).done(local_id)
 

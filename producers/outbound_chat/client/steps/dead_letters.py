@@ -55,11 +55,11 @@ def dead_letters(context: Context, options: Mapping[str, Any], limit: int, curso
 
 
 def check_page(state: object, limit: int, cursor: str | None, errors: Errors) -> DeadCursor | None:
-    """Returns where a page begins; adds to `errors` what is wrong with what is asked for."""
+    """Returns where a page begins; adds invalid arguments to `errors`."""
     if state is not None and state not in STATES:
         errors.append(FieldError("state", FieldCode.NOT_ALLOWED, 'must be "failed" or "uncertain"'))
     if not 0 < limit <= scripts.MOST_JOBS:
-        message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `cursor`"
+        message = f"must be from 1 to {scripts.MOST_JOBS}; use `cursor` to read further pages"
         errors.append(FieldError("limit", FieldCode.OUT_OF_RANGE, message))
     try:
         return DeadCursor.parse(cursor) if cursor else None
@@ -74,13 +74,13 @@ def count_dead(context: Context, budget: str | None) -> Steps[dict[tuple[JobStat
 
 
 def replay(context: Context, job_id: str, *, force: bool, changes: Mapping[str, Any]) -> Steps[Job]:
-    """Sends one again; returns the new job."""
+    """Replays one, and returns the new job."""
     parts = split_id(job_id)
     stored = (yield from ask(scripts.read_request(context.keys(parts[0]), parts[1]))) if parts else None
     if stored is None or parts is None:
         raise UnknownJob(job_id)
     if stored.job.state not in STATES:
-        raise NotReplayable(job_id, f"is {stored.job.state}; only failed and uncertain jobs are replayed")
+        raise NotReplayable(job_id, f"is {stored.job.state}; only failed and uncertain jobs can be replayed")
     if stored.job.replayed_by:
         return (yield from _earlier(context, stored, stored.job.replayed_by, changes))
     sender = context.settings.sender(stored.job.sender)
@@ -117,7 +117,7 @@ def replay(context: Context, job_id: str, *, force: bool, changes: Mapping[str, 
 
 
 def _earlier(context: Context, stored: StoredJob, replay_id: str, changes: Mapping[str, Any]) -> Steps[Job]:
-    """Returns the replay that exists already; with changes, it must have asked for the same."""
+    """Returns the existing replay; with changes, it must have the same ones."""
     if not changes:
         return (yield from status(context, replay_id))
     job_id, (budget, _, local_id) = stored.job.id, replay_id.partition(".")
@@ -129,10 +129,10 @@ def _earlier(context: Context, stored: StoredJob, replay_id: str, changes: Mappi
             raise InvalidJob(errors)
         replay = yield from ask(scripts.read_request(context.keys(budget), local_id))
     if replay is None or not replay.request:
-        reason = "its changes are not known, because a request is no longer kept; look at that job"
-        raise NotReplayable(job_id, f"was replayed already, as {replay_id}; {reason}")
+        reason = "its changes are unknown, since a request is no longer kept; check that job"
+        raise NotReplayable(job_id, f"was already replayed as {replay_id}; {reason}")
     if _read(context.cipher, replay_id, replay.request) != wanted:
-        raise NotReplayable(job_id, f"was replayed already, as {replay_id}, and without these changes")
+        raise NotReplayable(job_id, f"was already replayed as {replay_id}, without these changes; enqueue a new job")
     return replay.job
 
 
@@ -144,7 +144,7 @@ def _refusal(job_id: str, answer: Replayed, *, edited: bool) -> OutboundChatErro
             return WrittenByNewerVersion(job_id)
         case "gone":
             return UnknownJob(job_id)
-    return NotReplayable(job_id, f"is {answer.detail} now")
+    return NotReplayable(job_id, f"is now {answer.detail}")
 
 
 def _fitting(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
@@ -161,7 +161,7 @@ def _request(
     unusable = sorted(changes.keys() & OWN_OPTIONS)
     errors += [FieldError(name, FieldCode.NOT_ALLOWED, message) for name in unusable]
     if not stored.request or stored.lost:
-        raise NotReplayable(job_id, "has no request any longer")
+        raise NotReplayable(job_id, "no longer has its request (results.keep_requests); enqueue a new job")
     request = _read(cipher, job_id, stored.request)
     if stored.shared:
         request = request.merged(_read(cipher, job_id, stored.shared))

@@ -1,8 +1,8 @@
-"""`durability="fsync"`: waits, after the last write, until what a call stored is on disk and on replicas.
+"""`durability="fsync"`: waits after the last write until everything that a call stored is on disk and on replicas.
 
 WAITAOF reports on the last write of its own connection. So a marker is written after everything else, on any
-connection, and the wait follows on that one. The marker's script also checks that everything is still there: after a
-restart or failover of Redis in between, the marker would be there, and what was stored before would not.
+connection, and WAITAOF follows on the same one. The script of the marker also checks that everything is still there: a
+restart or failover of Redis in between could have lost it.
 https://valkey.io/commands/waitaof/
 """
 
@@ -17,10 +17,10 @@ from outbound_chat_config import Durability, DurabilitySettings
 
 
 class DurabilityCheck:
-    """Gives one call of a producer the durability that was asked for."""
+    """Gives one call of a producer the requested durability."""
 
     def __init__(self, settings: DurabilitySettings, wanted: object, errors: Errors) -> None:
-        """`wanted`: the caller's option, None for the default of the settings; adds to `errors` if it is invalid."""
+        """`wanted`: the caller's option, or None for the default of the settings. Adds to `errors` if invalid."""
         self._settings = settings
         self._waits = (check_durability(wanted, errors) or settings.default) is Durability.FSYNC
         self._replicas = 0
@@ -28,15 +28,15 @@ class DurabilityCheck:
         self._keys: Keys | None = None
 
     def remember(self, local_id: str) -> None:
-        """Adds an earlier job, which a row of a batch repeats: it must be safe as well."""
+        """Adds an earlier job that a row of a batch repeats: it must be safe too."""
         if self._waits:
             self._duplicates.append(local_id)
 
     def prepare(self, keys: Keys) -> Steps[None]:
-        """Refuses, before anything is stored, what this server can't promise.
+        """Refuses, before anything is stored, what this server can't guarantee.
 
         Raises:
-            StoreError: it has no append-only file, is too old, or has too few replicas.
+            StoreError: the server has no append-only file, is too old, or has too few replicas.
         """
         self._keys = keys
         if not self._waits:
@@ -51,7 +51,7 @@ class DurabilityCheck:
         wanted = self._settings.replicas
         if wanted is None and online is None:
             raise StoreError(
-                "the server does not report how many replicas it has (INFO is refused); set durability.replicas to a "
+                "the server does not report its replicas, since it refuses INFO; set durability.replicas to a "
                 "number, 0 for none; nothing was stored"
             )
         if wanted is None:
@@ -64,10 +64,10 @@ class DurabilityCheck:
         return wanted
 
     def confirm(self, id_: str, *, batch: str = "", accepted: int = 0, local_ids: Sequence[str] = ()) -> Steps[None]:
-        """Returns when all that was written so far is safe; does nothing if that was not asked for.
+        """Returns when everything written so far is safe; does nothing if that was not requested.
 
         Raises:
-            NotDurable: it is not known to be safe.
+            NotDurable: Redis did not confirm that it is safe.
         """
         if not self._waits or self._keys is None:
             return
@@ -89,20 +89,20 @@ class DurabilityCheck:
                 )
             )
         except StoreError as error:
-            raise NotDurable(id_, f"whether it is on disk is not known: {error}", missing=["disk"]) from error
+            raise NotDurable(id_, f"it is unknown whether it is on disk: {error}", missing=["disk"]) from error
         self._judge(id_, found, lost=lost or found.lost)
 
     def _judge(self, id_: str, found: Standing, *, lost: bool) -> None:
         seconds = f"{self._settings.timeout.total_seconds():g} s"
         if lost:
-            raise NotDurable(id_, "a restart or failover of Redis lost it, or a part of it", missing=["store"])
+            raise NotDurable(id_, "a restart or failover of Redis lost it, or part of it", missing=["store"])
         if found.refusal:
             raise NotDurable(id_, _why_refused(found.refusal), missing=["disk"]) from found.refusal
         reasons = {}
         if not found.on_disk:
-            reasons["disk"] = f"it is not known to be on disk after {seconds}"
+            reasons["disk"] = f"it was not confirmed on disk within {seconds}"
         if found.on_replicas < self._replicas:
-            reasons["replicas"] = f"{found.on_replicas} of {self._replicas} replicas have it after {seconds}"
+            reasons["replicas"] = f"only {found.on_replicas} of {self._replicas} replicas confirmed it within {seconds}"
         if reasons:
             raise NotDurable(id_, " and ".join(reasons.values()), missing=list(reasons))
 

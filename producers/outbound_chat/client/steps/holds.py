@@ -1,4 +1,4 @@
-"""What operators do: hold, release, cancel many jobs, and report that a chat has ended."""
+"""Operations on many jobs: hold, release and cancel, and the report that a chat has ended."""
 
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context
@@ -25,12 +25,12 @@ def _kind_and_name(target: HoldTarget) -> tuple[str, str]:
         raise InvalidJob([FieldError("scope", FieldCode.NOT_ALLOWED, message)])
     ((kind, name),) = given
     if not isinstance(name, str):
-        raise InvalidJob([FieldError(kind, FieldCode.WRONG_TYPE, "must be text")])
+        raise InvalidJob([FieldError(kind, FieldCode.WRONG_TYPE, "must be a string")])
     return kind, name
 
 
 def hold(context: Context, target: HoldTarget, reason: str) -> Steps[None]:
-    """Stops a scope."""
+    """Holds a scope."""
     errors: Errors = []
     check_reason(reason, errors)
     kind, name, scopes = _checked(context, target, errors)
@@ -43,7 +43,7 @@ def hold(context: Context, target: HoldTarget, reason: str) -> Steps[None]:
 
 
 def _checked(context: Context, target: HoldTarget, errors: Errors) -> tuple[str, str, list[tuple[str, str]]]:
-    """Returns kind and name of the target, and its scopes; raises if it is invalid, or there are `errors`."""
+    """Returns the kind and name of the target, and its scopes; raises if it is invalid or there are `errors`."""
     kind = name = ""
     scopes: list[tuple[str, str]] = []
     try:
@@ -85,7 +85,7 @@ def holds(context: Context) -> Steps[list[Hold]]:
 
 
 def cancel_batch(context: Context, batch_id: str) -> Steps[Batch]:
-    """Cancels the waiting jobs of a batch, and reads it."""
+    """Cancels the waiting jobs of a batch, and reads the batch."""
     for budget, scope in _scopes(context, *_kind_and_name({"batch": batch_id})):
         yield from _cancel(context, budget, scope, batch_id)
     return (yield from batch(context, batch_id))
@@ -123,7 +123,7 @@ def contact_closed(context: Context, contact_id: str) -> Steps[bool]:
 
 
 def _scopes(context: Context, kind: str, name: str) -> list[tuple[str, str]]:
-    """Returns the budgets that a scope concerns, and what it is called there."""
+    """Returns the budgets that a scope concerns, with its name in each."""
     match kind:
         case "budget":
             return [(context.budget(name), "budget")]
@@ -143,7 +143,7 @@ def _scopes(context: Context, kind: str, name: str) -> list[tuple[str, str]]:
 
 
 def _former_scopes(context: Context, kind: str, name: str) -> Steps[list[tuple[str, str]]]:
-    """Returns the budgets that a sender or instance had before, where jobs of it are still open."""
+    """Returns former budgets of a sender or instance that still have open jobs of it."""
     if kind not in {"sender", "instance"}:
         return []
     own = [budget for budget, _ in _scopes(context, kind, name)]

@@ -1,4 +1,4 @@
-"""Enqueues many single jobs in few round trips, each by the steps that check and accept a single one."""
+"""Enqueues many single jobs in few round trips, each with the steps that check and accept a single one."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,25 +24,25 @@ def _enqueue_one(context: Context, job: object) -> Steps[Job]:
 
 
 class JobWriter:
-    """Takes the steps of many jobs side by side: what they ask of the store at the same time is one call."""
+    """Runs the steps of many jobs side by side: what they need from the store at the same time is one call."""
 
     def __init__(self, context: Context) -> None:
         self.outcomes: list[Outcome] = []
-        """Of each job that was flushed: the job, or why it was not accepted."""
+        """For each flushed job: the job, or why it was not accepted."""
         self._context = context
         self._steps: list[Steps[Job]] = []
         self._asking: dict[int, ScriptCall[Any]] = {}
         self._ended: dict[int, Outcome] = {}
 
     def add(self, job: object) -> bool:
-        """Checks a job; returns whether there are as many as one call takes, and `flush` is due."""
+        """Checks a job; returns whether one call can take no more, so that `flush` is due."""
         steps = _enqueue_one(self._context, job)
         self._steps.append(steps)
         self._advance(len(self._steps) - 1, lambda: next(steps))
         return len(self._steps) >= scripts.MOST_JOBS
 
     def flush(self) -> Steps[None]:
-        """Has the jobs accepted that were added."""
+        """Submits the added jobs."""
         while self._asking:
             asking, self._asking = self._asking, {}
             away: dict[str, StoreUnavailable] = {}
@@ -60,7 +60,7 @@ class JobWriter:
         asking: Mapping[int, ScriptCall[Any]],
         away: StoreUnavailable | None,
     ) -> Steps[StoreError | None]:
-        """Goes on with the jobs that asked; returns the error if there is no answer. `away`: there will be none."""
+        """Continues with the jobs that asked; returns the error if there was no answer. `away`: there will be none."""
         try:
             if away:
                 raise away

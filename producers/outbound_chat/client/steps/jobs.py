@@ -40,7 +40,7 @@ from outbound_chat_config import Sender
 
 
 def enqueue(context: Context, options: Mapping[str, Any]) -> Steps[Job]:
-    """Accepts one job in its short form."""
+    """Accepts a job in the short form."""
     errors: Errors = []
     request_options = {name: value for name, value in options.items() if name not in OWN_OPTIONS}
     request = ChatRequest.from_short(request_options, errors)
@@ -48,7 +48,7 @@ def enqueue(context: Context, options: Mapping[str, Any]) -> Steps[Job]:
 
 
 def enqueue_request(context: Context, kwargs: Mapping[str, Any]) -> Steps[Job]:
-    """Accepts one job as a raw API request, with our options."""
+    """Accepts a job as a raw API request with our options."""
     options = {name: value for name, value in kwargs.items() if name in OWN_OPTIONS}
     raw = {name: value for name, value in kwargs.items() if name not in OWN_OPTIONS}
     name = options.get("sender")
@@ -109,7 +109,7 @@ def _enqueue(
 def _check_what_is_left_to_redis(
     context: Context, sender: Sender | None, priority: Priority, request: ChatRequest, timing: Timing, *, errors: Errors
 ) -> None:
-    """Adds what else is wrong by the clock of Redis, for a job that is refused anyway: no such job was accepted."""
+    """Adds faults that only the clock of Redis shows, for a job that is refused anyway and was not accepted earlier."""
     errors += timing.passed
     if sender:
         now_ms = to_ms(context.now())
@@ -146,7 +146,7 @@ def status(context: Context, job_id: str) -> Steps[Job]:
 
 
 def statuses(context: Context, job_ids: Iterable[str]) -> Steps[dict[str, Job | None]]:
-    """Reads many jobs, a round trip for each budget and 500 jobs."""
+    """Reads many jobs, in one round trip per budget and 500 jobs."""
     found: dict[str, Job | None] = dict.fromkeys(job_ids)
     by_budget: dict[str, list[str]] = {}
     for job_id in found:
@@ -161,7 +161,7 @@ def statuses(context: Context, job_ids: Iterable[str]) -> Steps[dict[str, Job | 
 
 
 def cancel(context: Context, job_id: str) -> Steps[Job]:
-    """Stops one job, and reads it."""
+    """Cancels one job, and reads it."""
     parts = split_id(job_id)
     word = (yield from ask(scripts.cancel(context.keys(parts[0]), [parts[1]])))[0] if parts else "gone"
     if word == "gone":

@@ -19,10 +19,10 @@ from outbound_chat.store.scripts import ListedBatches, Part
 from outbound_chat_config import DEFAULT_CHAT_DURATION
 
 MOST_ASKED = 20
-"""Script calls for one page, if few of many batches are wanted; each looks at 200."""
+"""Script calls for one page, if few of many batches match; each examines 200."""
 MOST_EVENTS = 500
 MOST_ROWS = 10_000
-"""Rows looked at for one page, if few of them have the state that is wanted."""
+"""Rows examined for one page, if few of them are in the requested state."""
 _BATCHES_CURSOR = re.compile(r"(?P<part>open|ended)(?: (?P<score>[0-9]{1,15}) (?P<before>[A-Z0-9-]{1,40}))?")
 _ROWS_CURSOR = re.compile(r"[0-9]{1,20}")
 
@@ -52,15 +52,15 @@ def lanes(context: Context, limit: int) -> Steps[Lanes]:
 
 
 def events(context: Context, budget: str | None, since: int) -> Steps[Events]:
-    """Reads what happened in a budget since an event's number."""
+    """Reads the events of a budget after the event with that number."""
     if since < 0:
-        raise InvalidJob([FieldError("since", FieldCode.OUT_OF_RANGE, "must be the number of an event, or 0")])
+        raise InvalidJob([FieldError("since", FieldCode.OUT_OF_RANGE, "must be the number of an event, or 0 for all")])
     return (yield from ask(scripts.read_events(context.keys(context.budget(budget)), since=since, count=MOST_EVENTS)))
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which batches are wanted; None: all."""
+    """Which batches to list; None: all."""
 
     budget: str | None
     sender: str | Collection[str] | None

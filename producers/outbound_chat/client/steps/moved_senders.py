@@ -1,4 +1,4 @@
-"""What a sender or instance has left in its former budgets, after it was moved to another one while jobs waited."""
+"""Finds what a sender or instance left in its former budgets when it was moved while jobs waited."""
 
 from collections.abc import Callable, Collection, Sequence
 
@@ -11,7 +11,7 @@ from outbound_chat.store.scripts import FIRST_PAGE, Left
 
 
 def left_behind(context: Context, scopes: Sequence[str], own: Collection[str]) -> Steps[list[tuple[Keys, Left]]]:
-    """Returns the other budgets that have jobs or suppressed numbers of a scope. It takes a round trip for each."""
+    """Returns the other budgets that have jobs or suppressed numbers of a scope. It takes a round trip per budget."""
     found = []
     for budget in context.settings.budgets:
         if budget not in own:
@@ -24,14 +24,14 @@ def left_behind(context: Context, scopes: Sequence[str], own: Collection[str]) -
 
 
 class SenderList:
-    """A sender's suppression list, with those in its former budgets, which still apply to the jobs there."""
+    """A sender's suppression list, with the lists in its former budgets, which still apply to the jobs there."""
 
     def __init__(self, context: Context, sender: str) -> None:
         """Raises `SettingsError` if the settings have no such sender."""
         self._context = context
         self._sender = sender
         self.own = self._list(context.keys(context.settings.sender(sender).budget))
-        """The list in its present budget, which is the one to read."""
+        """The list in its current budget, which is the one to read."""
         self._found: list[NumberList] | None = None
 
     def _list(self, keys: Keys) -> NumberList:
@@ -51,13 +51,13 @@ class SenderList:
         return (yield from self.own.add(entries))
 
     def remove(self, numbers: Sequence[str]) -> Steps[int]:
-        """Removes numbers; returns how many were on it."""
+        """Removes numbers; returns how many were on the list."""
         for former in (yield from self._former()):
             yield from former.remove(numbers)
         return (yield from self.own.remove(numbers))
 
     def rewrite(self, on_progress: Callable[[int], None] | None) -> Steps[int]:
-        """Rewrites it as the settings say now, with the entries of the former lists; returns how many it has."""
+        """Rewrites it according to the current settings, with entries of the former lists; returns its length."""
         for former in (yield from self._former()):
             yield from self._copy_from(former)
             yield from former.rewrite()

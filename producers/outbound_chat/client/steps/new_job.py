@@ -1,4 +1,4 @@
-"""Makes what `submit` takes from a checked request, and what callers see from that."""
+"""Makes the input of `submit` from a checked request, and from that the job that callers see."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ def new_job(
     callback: str,
     shared_callback: str = "",
 ) -> NewJob:
-    """Makes a checked job ready for `submit`. `whole`: with what its batch shares; `parts`: of that message."""
+    """Prepares a checked job for `submit`. `whole`: with what its batch shares; `parts`: those of that message."""
     callback_url = callback or shared_callback
     fingerprint = _fingerprint(cipher, whole, timing, lane, callback_url) if idem else "-"
     return NewJob(
@@ -59,8 +59,8 @@ def _fingerprint(cipher: RequestCipher, whole: ChatRequest, timing: Timing, lane
 def _token(idem: str, fingerprint: str) -> str:
     """Returns the token of a job with an idempotency key: the same for the same key and content.
 
-    A failover may lose a job that was already called, before its producer got the answer. The repeat is then a new job,
-    and only by the token does Connect know that it is the same message.
+    A failover may lose a job after its call, before its producer got the answer. The repeated call then creates a new
+    job, and only the token shows Connect that it is the same message.
     """
     return hashlib.sha256(f"{idem} {fingerprint.partition(' ')[0]}".encode()).hexdigest()[:32]
 
@@ -92,5 +92,5 @@ def fresh_job(budget: str, job: NewJob, lane: Lane, now_ms: int, life_ms: int) -
 
 
 def max_age_ms(sender: Sender) -> int:
-    """Returns the sender's `max_age`, as the scripts take it."""
+    """Returns the sender's `max_age` in milliseconds, as the scripts take it."""
     return int(sender.max_age.total_seconds() * 1000)

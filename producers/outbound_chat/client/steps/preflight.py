@@ -1,7 +1,7 @@
-"""A dry run of a batch: every row is checked as `enqueue_batch` does it, and nothing is stored.
+"""A dry run of a batch: every row is checked as in `enqueue_batch`, and nothing is stored.
 
-After the last row, the turn of each is predicted. Of a row only its number and times are kept, 24 bytes in a temporary
-file, and rows are counted by the time they are due; so memory stays the same however many there are.
+After the last row, it predicts when each row would be sent. For each row, only its number and times are kept, 24 bytes
+in a temporary file, and rows are counted by the time they are due; so memory does not grow with the number of rows.
 """
 
 import struct
@@ -29,9 +29,9 @@ from outbound_chat.store.scripts import PaceNow
 from outbound_chat_config import chat_duration
 
 NAMED = 10
-"""How many of the rows that would expire are named."""
+"""How many of the rows that would expire are listed."""
 MOST_TIMES = 2_048
-"""Different times that are counted separately; with more, times that are close together are counted as one."""
+"""Different times that are counted separately. If there are more, times that are close together are merged."""
 PROGRESS_ROWS = 500
 FARTHEST_MS = 100 * 365 * 86_400_000
 
@@ -78,7 +78,7 @@ class _Schedule:
 
 
 class BatchPreflight:
-    """Takes rows, then makes a `Preflight` of them; a client runs `ask`, and calls `close` at the end."""
+    """Takes rows, then makes a `Preflight` of them. A client runs `ask`, and calls `close` at the end."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class BatchPreflight:
         on_rejected: OnRejected | None,
         on_progress: OnProgress | None,
     ) -> None:
-        """`options`: as `BatchWriter` takes them.
+        """`options`: as in `BatchWriter`.
 
         Raises:
             InvalidJob: an option is invalid.
@@ -143,11 +143,11 @@ class BatchPreflight:
         return float(given) if given else chat_duration(self._of_batch.sender) / timedelta(minutes=1)
 
     def ask(self) -> Steps[PaceNow]:
-        """Reads the pace of the budget, as a batch that begins now would find it."""
+        """Reads the pace of the budget for a batch that begins now."""
         return (yield from ask(scripts.read_pace(self._keys, self._of_batch.lane)))
 
     def result(self, now_ms: int, found: Pace | None) -> Preflight:
-        """Returns what would become of the rows. `found`: None to assume an idle budget."""
+        """Returns what would happen to the rows. `found`: None to assume an idle budget."""
         pace = replace(found or self._idle_pace(), own=self._own_lane())
         chat_seconds = self._minutes * 60 / self._accepted if self._accepted else 0.0
         turns = forecast(pace, self._schedule.due(now_ms), chat_seconds=chat_seconds)
@@ -178,7 +178,7 @@ class BatchPreflight:
         )
 
     def _expiring(self, now_ms: int, time_of: Any) -> Iterator[tuple[float, int, float]]:
-        """Yields the rows that expire before their turn: when they expire, their number, and when their turn is."""
+        """Yields the rows that expire before they are sent: when they expire, their number, and when their turn is."""
         turns, life_ms = self._schedule.before(), max_age_ms(self._of_batch.sender)
         self._spool.seek(0)
         while rows := self._spool.read(_AT_A_TIME * _ROW.size):

@@ -1,4 +1,4 @@
-"""Batches as callers read them: counts, their rate, and when they will end."""
+"""Batches as callers read them, with counts, rate and expected end."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,24 +17,24 @@ from outbound_chat.store.scripts import BatchRecord
 from outbound_chat_config import DEFAULT_CHAT_DURATION, chat_duration
 
 SHORTEST_MS, LATEST_MS = 1_000, 20_000
-"""A rate is measured over at least the first time, and is valid for the second after the last note of progress."""
+"""A rate is measured over at least the first duration, and is valid for the second after the last progress."""
 SLOWER = 0.9
-"""Below this part of its share, while the budget has calls to spare, something else limits a batch: its measured rate
-is then used."""
+"""Below this part of its share, while the budget has calls to spare, something else limits a batch, and its measured
+rate is used."""
 FARTHEST_SECONDS = 100 * 365 * 86_400.0
-"""Later ends are cut to this: a date can't hold them all."""
+"""The latest predicted end, since a date can't represent all later ones."""
 NO_WORKER = "no worker runs"
 
 
 def batch(context: Context, batch_id: str, *, with_pace: bool = True) -> Steps[Batch]:
-    """Reads a batch. Without `with_pace` nothing is predicted, which matters only before its end."""
+    """Reads a batch. Without `with_pace` nothing is predicted, which only matters before its end."""
     found = yield from _read(context, batch_id, with_pace=with_pace)
     sender = context.settings.senders.get(found.lane.sender)
     return batch_from_record(batch_id, found, chat_duration(sender) if sender else DEFAULT_CHAT_DURATION)
 
 
 def is_file_of(context: Context, batch_id: str, content: str) -> Steps[bool | None]:
-    """Whether all rows of the batch came from a file with this hash; None if that is not known."""
+    """Returns whether all rows of the batch came from a file with this hash; None if that is not known."""
     found = yield from _read(context, batch_id, with_pace=False)
     if not found.source:
         return None
@@ -53,7 +53,7 @@ def _read(context: Context, batch_id: str, *, with_pace: bool) -> Steps[BatchRec
 def batch_from_record(
     batch_id: str, record: BatchRecord, chat_duration: timedelta, held_by: str | None = None
 ) -> Batch:
-    """Makes a batch from its record. `chat_duration`: of its sender's chats. `held_by`: of a record without a pace."""
+    """Makes a batch from its record. `chat_duration`: that of its sender. `held_by`: for a record without a pace."""
     counts = {
         JobState.SCHEDULED: record.scheduled,
         JobState.QUEUED: record.waiting - record.scheduled,
@@ -95,7 +95,7 @@ def _held_by(pace: Pace | None) -> str:
 
 
 def _measured(record: BatchRecord) -> float | None:
-    """Returns the calls a second that ended lately; None if they are too few to measure."""
+    """Returns the calls per second that ended recently; None if they are too few to measure."""
     passed_ms = record.now_ms - record.mark_ms
     if not record.mark_ms or passed_ms < SHORTEST_MS or record.now_ms - record.last_ms > LATEST_MS:
         return None

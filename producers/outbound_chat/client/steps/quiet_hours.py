@@ -1,6 +1,6 @@
-"""Moves jobs out of their sender's quiet hours before they are stored, so that they show from the start when they go.
+"""Moves jobs out of their sender's quiet hours before they are stored, so that they show when they will be sent.
 
-Workers check again at the time of the call; here only the answer to the caller has to be exact.
+Workers check again at the time of the call; this only has to be exact for the answer to the caller.
 """
 
 import time
@@ -27,35 +27,35 @@ class ServerClock:
         self.set(to_ms(now))
 
     def set(self, now_ms: int) -> None:
-        """Sets the time that Redis has now."""
+        """Sets the current time of Redis."""
         self._ahead_ms = now_ms - time.monotonic() * 1000
 
     @property
     def now_ms(self) -> int:
-        """The time that Redis has now."""
+        """The current time of Redis."""
         return int(time.monotonic() * 1000 + self._ahead_ms)
 
 
 def out_of_quiet_hours(
     timing: Timing, sender: Sender, priority: Priority, number: str, *, now_ms: int, errors: Errors
 ) -> Timing:
-    """Moves a job's times to when the quiet hours allow it; adds to `errors` if they never do in time.
+    """Moves the times of a job to when the quiet hours allow it; adds to `errors` if that is too late.
 
-    Does nothing if one of the `errors` is about what this depends on.
+    It does nothing if one of the `errors` is about a field that this depends on.
     """
     if errors and not _NEEDED.isdisjoint(error.field for error in errors):
         return timing
     due_ms = max(timing.send_at_ms, now_ms)
     opens_ms = next_open_ms(sender, priority, number, due_ms)
     if opens_ms is None:
-        message = "has quiet hours that are never over in all time zones of this number at once; shorten them"
+        message = "has quiet hours that never end in all time zones of this number at once; shorten them"
         errors.append(FieldError("sender", FieldCode.NOT_ALLOWED, message))
         return timing
     if opens_ms == due_ms:
         return timing
     if timing.expires_ms and timing.expires_ms <= opens_ms:
         until = datetime.fromtimestamp(opens_ms / 1000, UTC)
-        message = f"passes in the sender's quiet hours, which last until {until:%Y-%m-%d %H:%M} UTC; give a later time"
+        message = f"is within the sender's quiet hours, which last until {until:%Y-%m-%d %H:%M} UTC; give a later time"
         field = "expires_in" if timing.expires_in_ms else "expires_at"
         errors.append(FieldError(field, FieldCode.INVALID_TIME, message))
     return replace(timing, opens_ms=opens_ms)

@@ -1,4 +1,4 @@
-"""Reports and counts rows and numbers that are refused."""
+"""Reports and counts rejected rows and numbers."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,7 +7,7 @@ from outbound_chat.model.errors import FieldError
 
 OnRejected = Callable[[Rejection], None]
 OnProgress = Callable[[int, int], None]
-"""Called with how many were accepted and how many were rejected so far."""
+"""Called with the numbers accepted and rejected so far."""
 
 
 MOST_FAULTS = 100
@@ -40,7 +40,7 @@ class FaultCounter:
 
 
 class Rejections:
-    """Counts what is refused, and keeps it if there is no `on_rejected`."""
+    """Counts rejections, and keeps them if there is no `on_rejected`."""
 
     def __init__(self, on_rejected: OnRejected | None) -> None:
         self.count = 0
@@ -48,6 +48,6 @@ class Rejections:
         self._report = on_rejected or self.kept.append
 
     def add(self, row: int, errors: tuple[FieldError, ...]) -> None:
-        """Reports a row, by its position from 1."""
+        """Reports a row by its position, from 1."""
         self.count += 1
         self._report(Rejection(row, errors))

@@ -1,6 +1,6 @@
-"""Suppression lists: numbers are checked one by one, and stored in chunks of hundreds, one round trip each.
+"""Suppression lists: numbers are checked one by one and stored in chunks of hundreds, in one round trip per chunk.
 
-Only one chunk is in memory, however many numbers there are.
+Only one chunk is in memory, regardless of how many numbers there are.
 """
 
 import re
@@ -21,7 +21,7 @@ from outbound_chat.store import scripts
 from outbound_chat.store.scripts import FIRST_PAGE
 
 KEPT_FAULTS = 100
-"""Faults that an exception names; a file of another kind would have one on each line."""
+"""Errors that an exception lists; a wrong file would have one on each line."""
 
 LONGEST_REASON = 200
 _CURSOR = re.compile(rf"{MARKED}?[0-9]{{1,20}}")
@@ -53,7 +53,7 @@ class Chunk:
         return numbers
 
     def check(self) -> None:
-        """Raises `InvalidNumbers` if some were invalid and no `on_rejected` got them."""
+        """Raises `InvalidNumbers` if some were invalid and `on_rejected` did not receive them."""
         if self._faults:
             raise InvalidNumbers(self._faults, rejected=self.rejections.count)
 
@@ -63,7 +63,7 @@ class Chunk:
 
 
 class NumberWriter:
-    """Adds numbers to a list or removes them, in chunks; a client runs the steps."""
+    """Adds numbers to a list or removes them, in chunks. A client runs the steps."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class NumberWriter:
         on_rejected: OnRejected | None,
         on_progress: OnProgress | None,
     ) -> None:
-        """`write`: takes the numbers of a chunk, and returns how many the list has gained or lost."""
+        """`write`: takes the numbers of a chunk, and returns how many it added or removed."""
         self._write = write
         self._chunk = Chunk(on_rejected)
         self._on_progress = on_progress
@@ -89,7 +89,7 @@ class NumberWriter:
             self._on_progress(self._chunk.taken, self._chunk.rejections.count)
 
     def close(self) -> Steps[int]:
-        """Stores the rest; returns how many numbers the list has gained or lost."""
+        """Stores the rest; returns how many numbers were added or removed."""
         yield from self.flush()
         self._chunk.check()
         return self._changed

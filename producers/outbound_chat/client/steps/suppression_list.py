@@ -1,6 +1,6 @@
-"""The suppression list of one sender in one budget, whether its numbers are stored as they are or encrypted.
+"""The suppression list of one sender in one budget, with plain or encrypted numbers.
 
-After encryption is switched on or off, a sender has two lists until `rewrite` makes them one; here they look like one.
+After encryption was switched on or off, a sender has two lists until `rewrite` merges them. This class hides that.
 """
 
 import json
@@ -19,7 +19,7 @@ from outbound_chat.store.scripts import FIRST_PAGE, Listed, OtherKey
 T = TypeVar("T")
 
 MARKED = "m"
-"""Begins the cursor of a page of blind indexes."""
+"""First character of the cursor of a page of blind indexes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class NumberList:
     cipher: RequestCipher = field(repr=False)
 
     def add(self, entries: Sequence[tuple[str, int, str]]) -> Steps[int]:
-        """Adds numbers, each with the time since when, in ms, and a reason. 0: from now on, unless already listed."""
+        """Adds numbers, each with a reason and its time in ms. 0: now, unless it is already listed."""
         cipher, key_id = self.cipher, ""
         if cipher.encrypts:
             key_id = cipher.number_key_id
@@ -43,9 +43,9 @@ class NumberList:
         return self._of_our_key((yield from ask(call)))
 
     def rewrite(self, on_progress: Callable[[int], None] | None = None) -> Steps[int]:
-        """Rewrites it, encrypted with the newest key or plain, as the settings say now; returns how many entries.
+        """Rewrites it, encrypted with the newest key or plain, according to the settings; returns its length.
 
-        Each entry is written in its new place before it leaves the old one, so the list stays in force.
+        Each entry is written in its new place before it is removed from the old one, so the list remains in effect.
         """
         cursor, written = "", 0
         while cursor != FIRST_PAGE:
@@ -63,7 +63,7 @@ class NumberList:
         return written
 
     def remove(self, numbers: Sequence[str]) -> Steps[int]:
-        """Removes numbers; returns how many were on it."""
+        """Removes numbers; returns how many were on the list."""
         indexes = [self.cipher.blind_index(number) for number in numbers] if self.cipher.number_key_id else []
         if not indexes:
             # Raises before anything is done: encrypted entries can't be removed without their key.
@@ -81,7 +81,7 @@ class NumberList:
         return answer.removed, answer.other
 
     def among(self, numbers: Sequence[str]) -> Steps[list[SuppressedNumber]]:
-        """Returns those of the numbers that are on it, in their order."""
+        """Returns the given numbers that are on the list, in the same order."""
         if not numbers:
             return []
         key_id = self.cipher.number_key_id
@@ -96,7 +96,7 @@ class NumberList:
         return [found[number] for number in dict.fromkeys(numbers) if number in found]
 
     def page(self, cursor: str) -> Steps[tuple[str, list[SuppressedNumber]]]:
-        """Returns where the next page begins, and this page; `FIRST_PAGE` again when none is left."""
+        """Returns where the next page begins, and this page; `FIRST_PAGE` again after the last page."""
         marked = cursor.startswith(MARKED)
         if marked:
             # Its reader had a key. Without it the other list would be read, and this one silently left out.
@@ -129,19 +129,19 @@ class NumberList:
             except ValueError:
                 # Not kept as the cause: it holds what was stored.
                 raise StoreError(
-                    f"the suppression list of {self.sender} has an entry that another program wrote; remove it"
+                    f"the suppression list of {self.sender} has an entry that another program wrote; remove that entry"
                 ) from None
         return SuppressedNumber(number=number, since=from_ms(since_ms), reason=reason)
 
     def _need_number_key(self) -> None:
         if not self.cipher.number_key_id:
             raise MissingEncryptionKey(
-                f"the suppression list of {self.sender} is encrypted, and these settings have no encryption.number_key"
+                f"the suppression list of {self.sender} is encrypted; add encryption.number_key to the settings"
             )
 
     def _of_our_key(self, answer: OtherKey | T) -> T:
         if isinstance(answer, OtherKey):
             raise MissingEncryptionKey(
-                f"the suppression list of {self.sender} was written with another encryption.number_key; use that one"
+                f"the suppression list of {self.sender} was written with another encryption.number_key; use that key"
             )
         return answer

@@ -16,7 +16,7 @@ from outbound_chat_config import Durability, WebhookSettings, check_callback_url
 
 FARTHEST = timedelta(days=365)
 FARTHEST_BACK = timedelta(minutes=5)
-"""How far in the past a `send_at` may be: a clock may be wrong, and a call slow. More is a slip, such as last year."""
+"""How far in the past a `send_at` may be, for wrong clocks and slow calls. More is a mistake, such as last year."""
 LONGEST_KEY = 255
 LONGEST_NAME = 255
 LONGEST_REASON = 1_000
@@ -31,12 +31,12 @@ INVALID_CURSOR = FieldError("cursor", FieldCode.NOT_ALLOWED, "must be the cursor
 UNREADABLE_KEY = FieldError(
     "idempotency_key",
     FieldCode.IDEMPOTENCY_CONFLICT,
-    "was overwritten in Redis by another program, so it is not known whether it was used; use another key",
+    "was overwritten in Redis by another program, so it is unknown whether it was used; use another key",
 )
 
 
 def add_new(errors: Errors, found: Iterable[FieldError]) -> None:
-    """Adds what was found about fields that have no fault yet: a value that can't be read is not missing as well."""
+    """Adds errors for fields without one: a value that can't be read is not reported as missing too."""
     named = {error.field for error in errors}
     errors += [error for error in found if error.field not in named]
 
@@ -50,19 +50,19 @@ class Timing:
     expires_in_ms: int = 0
     """The duration that `expires_ms` was computed from, if it was."""
     opens_ms: int = 0
-    """When the quiet hours end that it would otherwise be due in; 0: it is due outside of them."""
+    """End of the quiet hours in which it would be due; 0: it is due outside of them."""
     passed: tuple[FieldError, ...] = ()
-    """Why it is refused unless it was accepted before: its times have passed."""
+    """Why it is refused unless it was accepted earlier: its times have passed."""
 
 
 AT_ONCE = Timing(send_at_ms=0, expires_ms=0)
 
 
 def several(name: str, given: Given, *, is_one: type = str) -> Given:
-    """Returns an argument that has many things. `is_one`: what is a single one of them.
+    """Returns an argument that holds several things. `is_one`: the type of a single one.
 
     Raises:
-        TypeError: it is a single thing, such as a text, which would be read as many of one character each.
+        TypeError: it is a single thing, for example a string, which would be read character by character.
     """
     if isinstance(given, (str, bytes, bytearray, is_one)) or not isinstance(given, Iterable | AsyncIterable):
         raise TypeError(f"{name} must be a list or another iterable, not {type(given).__name__}; put one into a list")
@@ -77,7 +77,7 @@ def check_timing(
     earliest: datetime | None = None,
     is_repeatable: bool = False,
 ) -> Timing:
-    """Checks `send_at`, `expires_at` and `expires_in`; adds what is wrong to `errors`.
+    """Checks `send_at`, `expires_at` and `expires_in`; adds errors to `errors`.
 
     `earliest`: the earliest `send_at`, by default `FARTHEST_BACK` before now. `is_repeatable`: the job may have been
     accepted before, so a time that has passed is in the result and not in `errors`.
@@ -120,14 +120,14 @@ def check_timing(
 def _lifetime(options: Mapping[str, Any], errors: Errors) -> timedelta | None:
     value = options.get("expires_in")
     if value is not None and options.get("expires_at") is not None:
-        message = "says what expires_at says; leave one of the two out"
+        message = "has the same meaning as expires_at; leave out one of the two"
         errors.append(FieldError("expires_in", FieldCode.GIVEN_TWICE, message))
     elif isinstance(value, timedelta) and timedelta(milliseconds=1) <= value <= FARTHEST:
         return value
     elif value is not None and not is_report(value, errors):
         message = "must be a timedelta, such as timedelta(minutes=10)"
         if isinstance(value, timedelta):
-            message = "must be above zero and a year at most"  # no Python: it may have been text elsewhere
+            message = "must be more than zero and at most a year"  # no Python: it may have been text elsewhere
         errors.append(FieldError("expires_in", FieldCode.INVALID_TIME, message))
     return None
 
@@ -145,7 +145,7 @@ def check_instant(field: str, value: object, errors: Errors) -> datetime | None:
 
 
 def check_priority(value: object, default: Priority, errors: Errors) -> Priority:
-    """Returns the priority, given as its member or its lower-case name."""
+    """Returns the priority, given as a member or its lower-case name."""
     if value is None:
         return default
     if isinstance(value, Priority):
@@ -168,13 +168,15 @@ def check_tenant(value: object, errors: Errors) -> str | None:
 
 
 def check_label(field: str, value: object, most: int, errors: Errors) -> None:
-    """Checks a name or reason that people read, of at most so many characters."""
+    """Checks a name or reason for people, of at most `most` characters."""
     if not isinstance(value, str):
-        errors.append(FieldError(field, FieldCode.WRONG_TYPE, "must be text"))
+        errors.append(FieldError(field, FieldCode.WRONG_TYPE, "must be a string"))
     elif len(value) > most:
         errors.append(FieldError(field, FieldCode.TOO_LONG, f"must be at most {most} characters; shorten it"))
     elif _SURROGATE(value):
-        errors.append(FieldError(field, FieldCode.NOT_UNICODE, "must be valid Unicode; decode its source again"))
+        errors.append(
+            FieldError(field, FieldCode.NOT_UNICODE, "must be valid Unicode; decode its source with the right encoding")
+        )
     elif _CONTROL(value):
         errors.append(FieldError(field, FieldCode.CONTROL_CHARACTER, "must have no control characters; remove them"))
 
@@ -187,7 +189,7 @@ def check_reason(reason: object, errors: Errors, field: str = "reason") -> None:
 
 
 def check_durability(value: object, errors: Errors) -> Durability | None:
-    """Returns the durability, given as its member or its name; None if none is given."""
+    """Returns the durability, given as a member or its name; None if it is not given."""
     try:
         return None if value is None else Durability(str(value))
     except ValueError:
@@ -196,7 +198,7 @@ def check_durability(value: object, errors: Errors) -> Durability | None:
 
 
 def check_weight(value: object, errors: Errors) -> float | None:
-    """Returns how many turns a batch gets where others get one."""
+    """Returns how many turns a batch gets for each turn of another."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0.01 <= value <= 100):  # noqa: PLR2004
         return value
     errors.append(FieldError("weight", FieldCode.OUT_OF_RANGE, "must be a number from 0.01 to 100"))
@@ -207,17 +209,17 @@ def check_concurrency(value: object, errors: Errors) -> int | None:
     """Returns how many calls of a batch may run at the same time."""
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
-    errors.append(FieldError("concurrency", FieldCode.OUT_OF_RANGE, "must be a whole number of calls, 1 or more"))
+    errors.append(FieldError("concurrency", FieldCode.OUT_OF_RANGE, "must be an integer of calls, 1 or more"))
     return None
 
 
 def check_callback(value: object, settings: WebhookSettings, errors: Errors) -> str:
-    """Returns the URL for webhooks; empty if none is given."""
+    """Returns the URL for webhooks; empty if it is not given."""
     if value is None:
         return ""
     try:
         if not isinstance(value, str):
-            raise ValueError("must be text")  # noqa: TRY004,TRY301  # one way out for all that is wrong
+            raise ValueError("must be a string")  # noqa: TRY004,TRY301  # one way out for all that is wrong
         return check_callback_url(value, allow_private=settings.allow_private)
     except ValueError as error:
         errors.append(FieldError("callback_url", FieldCode.INVALID_URL, str(error)))
@@ -225,12 +227,12 @@ def check_callback(value: object, settings: WebhookSettings, errors: Errors) -> 
 
 
 def check_key(value: object, errors: Errors) -> str:
-    """Returns a hash of the idempotency key; empty if none is given."""
+    """Returns a hash of the idempotency key; empty if it is not given."""
     if value is None:
         return ""
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_KEY:
         errors.append(
-            FieldError("idempotency_key", FieldCode.TOO_LONG, f"must be text of 1 to {LONGEST_KEY} characters")
+            FieldError("idempotency_key", FieldCode.TOO_LONG, f"must be a string of 1 to {LONGEST_KEY} characters")
         )
         return ""
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:24]

@@ -1,4 +1,4 @@
-"""Ends a wait whose time is over, with the reason why what was waited for is not final."""
+"""Ends a wait that has timed out, with the reason why the job or batch is not final."""
 
 from contextlib import suppress
 from typing import TypeVar
@@ -15,7 +15,7 @@ Ending = TypeVar("Ending", Job, Batch)
 
 
 def time_is_over(context: Context, found: Ending) -> Steps[Ending]:
-    """Returns the job or batch if it has ended meanwhile. It takes one round trip; two if none of a batch's jobs waits.
+    """Returns the job or batch if it has ended meanwhile. It takes one round trip, or two if no job of a batch waits.
 
     Raises:
         WaitTimeout: it has not.
@@ -44,5 +44,5 @@ def _of_batch(batch: Batch, of_next: str) -> str:
     if waiting:
         return ""
     if sending:
-        return f"Workers are calling Connect for the last {sending:,} of its jobs."
-    return "" if batch.closed else "It is open: its producer has not closed it, and may add more jobs."
+        return f"Workers are calling Connect for its last {sending:,} jobs."
+    return "" if batch.closed else "It is open: its producer has not closed it and may add more jobs."

@@ -1,4 +1,4 @@
-"""Reads the hosts that webhooks wait for, and the webhooks that were given up; posts these again."""
+"""Reads the hosts of webhooks and the dead webhooks; posts dead webhooks again."""
 
 import re
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ def webhook_hosts(context: Context) -> Steps[list[WebhookHost]]:
 
 
 def dead_webhooks(context: Context, budget: str | None, skip: int, limit: int) -> Steps[list[DeadWebhook]]:
-    """Reads the webhooks of a budget that were given up."""
-    message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `skip`"
+    """Reads the dead webhooks of a budget."""
+    message = f"must be from 1 to {scripts.MOST_JOBS}; use `skip` to read further pages"
     errors = [] if 0 < limit <= scripts.MOST_JOBS else [FieldError("limit", FieldCode.OUT_OF_RANGE, message)]
     errors += [FieldError("skip", FieldCode.OUT_OF_RANGE, "must be 0 or more")] if skip < 0 else []
     if errors:
@@ -32,7 +32,7 @@ def dead_webhooks(context: Context, budget: str | None, skip: int, limit: int) -
 
 
 def replay_webhooks(context: Context, ids: Sequence[str]) -> Steps[dict[str, bool]]:
-    """Posts dead webhooks again; returns whether each was dead."""
+    """Posts dead webhooks again; returns for each id whether it was a dead webhook."""
     by_budget: dict[str, list[str]] = {}
     for id_ in ids:
         if found := _ID.fullmatch(id_):

@@ -1,6 +1,6 @@
-"""Says what a job waits for: its position, its times, and the first of the rules that would stop it.
+"""Explains why a job waits: its position, its times, and the first of the rules that would stop it.
 
-The server reports the facts; `why_rules` says what they mean.
+The server reports the facts; `why_rules` interprets them.
 """
 
 import math
@@ -35,14 +35,14 @@ _MENTIONED = frozenset(
         WaitReason.PROVIDER_PAUSE,
     }
 )
-"""Reasons that are mentioned after another one. The rest come and go with every call."""
+"""Reasons that are mentioned after another one. The others change with every call."""
 
 _IN_PROGRESS = frozenset({WaitReason.SENDING, WaitReason.PACED, WaitReason.NEXT})
-"""Reasons that do not say what happened to the calls before."""
+"""Reasons that don't say what happened to previous calls."""
 
 
 def why(context: Context, job_id: str) -> Steps[Why]:
-    """Returns what a job waits for."""
+    """Returns why a job waits."""
     found = yield from _asked(context, job_id)
     if found is None:
         raise UnknownJob(job_id)
@@ -50,7 +50,7 @@ def why(context: Context, job_id: str) -> Steps[Why]:
 
 
 def why_next(context: Context, batch_id: str) -> Steps[Why | None]:
-    """Returns what the next job of a batch waits for; None: none of its jobs waits."""
+    """Returns why the next job of a batch waits; None: no job of the batch waits."""
     return (yield from _asked(context, batch_id, of_batch=True))
 
 
@@ -69,7 +69,7 @@ def _asked(context: Context, id_: str, *, of_batch: bool = False) -> Steps[Why |
 
 
 def _is_quiet(sender: Sender | None, job: Job) -> bool:
-    """Whether the sender has quiet hours for such a job."""
+    """Returns whether the sender has quiet hours for such a job."""
     if sender is None or sender.quiet is None:
         return False
     return not (sender.quiet_spares_urgent and job.priority is Priority.URGENT)
@@ -83,7 +83,7 @@ def _answer(job: Job, stops: Sequence[Stop], now: datetime, line: Line | None) -
     if first.reason in _IN_PROGRESS and job.error:
         sentences.append(f"{failed_calls(job, now)}.{fix_sentence(job.error.code)}")
     if following:
-        sentences.append(f"Then, as things stand: {following.sentence}")
+        sentences.append(f"After that: {following.sentence}")
     if expected_at and expected_at >= job.expires_at and line:
         sentences.append(f"It will probably expire before that, {after(job.expires_at - now)}.")
     return Why(
@@ -117,9 +117,9 @@ def _expected(stops: Sequence[Stop], now: datetime, line: Line | None, job: Job)
 
 
 def _line(waiting: WaitFacts) -> Line:
-    """Estimates how many jobs go first: those of its priority, and those of others, as its priority gets a share.
+    """Estimates how many jobs go first: those of its priority, and a share of those of other priorities.
 
-    These are at most the jobs of other priorities that there are, and at most all that wait.
+    The latter are at most all jobs of other priorities; together they are at most all waiting jobs.
     """
     position, behind_gate = waiting.position, waiting.behind_gate
     of_its_priority = position + waiting.in_ring + behind_gate

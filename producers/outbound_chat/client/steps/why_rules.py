@@ -1,6 +1,6 @@
 """The rules that would stop a job, each with its sentence, in the order in which they are checked.
 
-If a rule ends with an event and not with time, nothing is estimated.
+If a rule ends with an event rather than at a time, no time is estimated.
 """
 
 from collections.abc import Iterator
@@ -23,20 +23,20 @@ from outbound_chat.model.why import WaitReason
 from outbound_chat.store.scripts import WaitFacts
 
 ASKED_TOO_OFTEN = 3
-"""Requests for a pump without an answer; reached after 6 seconds, when a message of Celery takes milliseconds."""
+"""Requests for a pump without an answer: 6 seconds, where a message of Celery takes milliseconds."""
 HAIR = 1e-6
-"""As in the scripts: a sum of many small refills may fall short of one by this much."""
+"""As in the scripts: the sum of many small refills may be this much less than one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """One rule that would stop the job."""
+    """A rule that would stop the job."""
 
     reason: WaitReason
     sentence: str
     until: datetime | None = None
     ends: bool = False
-    """Whether it ends at `until`, or with the job's turn, whatever happens."""
+    """Whether it ends at `until`, or with the job's turn, in any case."""
     scope: str | None = None
     held_by: str | None = None
     held_reason: str | None = None
@@ -44,7 +44,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The job's position among those that wait, and how fast they are sent."""
+    """The job's position among the waiting jobs, and how fast they are sent."""
 
     position: int
     ahead: int
@@ -59,9 +59,9 @@ def end_or_call(job: Job) -> Stop:
     if job.final:
         return Stop(reason=WaitReason.FINAL, sentence=end_of(job))
     if job.cancel_requested:
-        sentence = "A worker is calling Connect for it; it was cancelled meanwhile, and that answer decides."
+        sentence = "A worker is calling Connect for it. It was cancelled meanwhile; the result of the call decides."
         return Stop(reason=WaitReason.CANCELLING, sentence=sentence)
-    return Stop(reason=WaitReason.SENDING, sentence="A worker is calling Connect for it, and the answer decides.")
+    return Stop(reason=WaitReason.SENDING, sentence="A worker is calling Connect for it; the result decides.")
 
 
 def stops_of(
@@ -77,19 +77,22 @@ def stops_of(
 def _own_time(job: Job, now: datetime, *, quiet: bool) -> Iterator[Stop]:
     due = job.next_attempt_at or now
     if job.expires_at <= now:
-        yield Stop(reason=WaitReason.EXPIRING, sentence="Its time has passed: it ends without a call, within seconds.")
+        yield Stop(
+            reason=WaitReason.EXPIRING,
+            sentence="It was not sent in time: within seconds it ends as expired, without a call.",
+        )
     elif job.state is JobState.SCHEDULED:
         # Quiet hours end on a whole minute. Which of the two moved the job is not stored.
         may_be_quiet = quiet and not (due.second or due.microsecond)
-        over = f"when the quiet hours of the sender {job.sender} are over where its number is"
-        when = f": {over}, or at its send_at if it was given one" if may_be_quiet else ", at its send_at"
+        over = f"when the quiet hours of the sender {job.sender} end in the recipient's time zone"
+        when = f": {over}, or at its send_at, if it has one" if may_be_quiet else ", at its send_at"
         sentence = f"It is due {after(due - now)}{when}."
         yield Stop(reason=WaitReason.SCHEDULED, sentence=sentence, until=due, ends=True)
     elif due > now and not job.history and not quiet:
-        sentence = f"A worker gave it back without a call; the next attempt is due {after(due - now)}."
+        sentence = f"A worker returned it without a call; the next attempt is due {after(due - now)}."
         yield Stop(reason=WaitReason.BACKOFF, sentence=sentence, until=due, ends=True)
     elif due > now and not job.history:
-        sentence = f"Its sender has quiet hours where its number is; it is due {after(due - now)}."
+        sentence = f"Its sender has quiet hours in the recipient's time zone; it is due {after(due - now)}."
         yield Stop(reason=WaitReason.QUIET_HOURS, sentence=sentence, until=due, ends=True)
     elif due > now:
         sentence = f"{failed_calls(job, now)}; the next attempt is due {after(due - now)}."
@@ -134,24 +137,22 @@ def _gate(waiting: WaitFacts, now: datetime, budget: str, *, first: bool) -> Ite
         case "concurrency":
             of_batch = scope.startswith("batch:")
             reason = WaitReason.BATCH_CALLS if of_batch else WaitReason.SENDER_CALLS
-            sentence = (
-                f"The {spoken(scope)} has as many calls at a time as its concurrency allows; one of them must end."
-            )
+            sentence = f"The {spoken(scope)} has as many calls in flight as its concurrency allows; one must end first."
             yield Stop(reason=reason, sentence=sentence, scope=scope)
         case "chats":
-            sentence = f"The {spoken(scope)} has all {limits['max_chats']:g} open chats that it may have."
+            sentence = f"The {spoken(scope)} has reached its limit of {limits['max_chats']:g} open chats."
             if chat_ends := waiting.until_ms:
                 sentence += f" The next is assumed to end {after(from_ms(chat_ends) - now)}."
             ends = first and until is not None
             yield Stop(reason=WaitReason.OPEN_CHATS, sentence=sentence, scope=scope, until=until, ends=ends)
         case "number":
             rate = limits["number_rate"]
-            sentence = f"Its source number sends {rate:g} message parts a second, and has none left now."
+            sentence = f"The number of its sender has used up its {rate:g} message parts a second for now."
             yield Stop(reason=WaitReason.NUMBER_PACE, sentence=sentence, scope=scope, until=until, ends=True)
 
 
 NEVER_ASKED = frozenset({"credentials", "unknown_sender", "no_key", "foreign_answer"})
-"""Codes of holds that may say nothing about AWS: it was not called, or did not answer."""
+"""Codes of holds that don't come from AWS: it was not called, or did not answer."""
 
 
 def _hold(waiting: WaitFacts, now: datetime, scope: str, until: datetime | None) -> Stop:
@@ -160,7 +161,7 @@ def _hold(waiting: WaitFacts, now: datetime, scope: str, until: datetime | None)
     if owner == "person":
         reason, sentence = WaitReason.HELD_BY_PERSON, hold_sentence(scope, words)
     elif owner == "cancel":
-        sentence = f"The {spoken(scope)} is being cancelled: it ends without a call, within seconds."
+        sentence = f"The {spoken(scope)} is being cancelled: within seconds the job ends, without a call."
         return Stop(reason=WaitReason.CANCELLING, sentence=sentence, scope=scope)
     else:
         words = ": ".join(word for word in (str(kept["code"]), words) if word)
@@ -181,20 +182,20 @@ def _pace(waiting: WaitFacts, now: datetime, budget: str, line: Line) -> Iterato
     tokens, scope = waiting.tokens or 0.0, f"budget:{budget}"
     if waiting.workers and waiting.pumps == 0 and waiting.asked >= ASKED_TOO_OFTEN:
         sentence = (
-            f"Workers have asked {waiting.asked} times for a pump, and none started: Celery's broker is unreachable, "
+            f"Workers have published {waiting.asked} tasks, and none started: Celery's broker is unreachable, "
             "its workers do not consume the queue, or all of them are busy (outbound-chat doctor checks this)."
         )
         yield Stop(reason=WaitReason.NO_PUMP, sentence=sentence, scope=scope)
     if tokens < -HAIR:
         until = now + timedelta(seconds=-tokens / rate)
-        sentence = f"AWS asked all callers of the budget {budget} to wait; {length_of(until - now)} are left."
+        sentence = f"AWS asked all callers of the budget {budget} to wait; {length_of(until - now)} remain."
         yield Stop(reason=WaitReason.PROVIDER_PAUSE, sentence=sentence, until=until, ends=True, scope=scope)
     if line.calls_ms > 0:
         until = now + timedelta(seconds=max(0.0, 1 - HAIR - tokens) / rate)
         sentence = pace_sentence(line.ahead, line.position, rate, ceiling, budget)
         yield Stop(reason=WaitReason.PACED, sentence=sentence, until=until, ends=True, scope=scope)
     else:
-        sentence = "Nothing stops it: one of the next claims takes it."
+        sentence = "Nothing stops it: it is sent next."
         if waiting.pumps == 0:
-            sentence = "Nothing stops it: a worker is about to start on it."
+            sentence = "Nothing stops it: a worker is about to send it."
         yield Stop(reason=WaitReason.NEXT, sentence=sentence, until=now, ends=True)

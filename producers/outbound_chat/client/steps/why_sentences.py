@@ -10,13 +10,13 @@ _ENDS = {
     JobState.SENT: "Done: Connect accepted it.",
     JobState.EXPIRED: "Done: it expired before it could be sent.",
     JobState.CANCELLED: "Done: it was cancelled.",
-    JobState.UNCERTAIN: "Done: a call may have reached Connect, and another can't be made safely.",
+    JobState.UNCERTAIN: "Done: a call may have reached Connect, and it is not safe to make another.",
 }
 
 _FIXES = {
     "credentials": "Correct the AWS credentials of the workers (outbound-chat doctor asks AWS who they are)",
     "access_denied": "Allow connect:StartOutboundChatContact on the instance",
-    "not_found": "Correct the ids of the sender, or what the batch names",
+    "not_found": "Correct the ids of the sender, or those that the batch names",
     "foreign_answer": "Correct the proxy or the sender's endpoint_url",
     "quota": "Ask AWS to raise the quota",
     "chats_full": "End chats, or ask AWS to raise the quota",
@@ -28,7 +28,7 @@ _FIXES = {
 
 
 def named(scope: str, budget: str) -> str:
-    """Returns a scope as callers know it: batches have the budget before their id."""
+    """Returns a scope as callers know it: ids of batches begin with the budget."""
     kind, _, name = scope.partition(":")
     return f"batch:{budget}.{name}" if kind == "batch" else scope
 
@@ -39,14 +39,14 @@ def spoken(scope: str) -> str:
 
 
 def hold_sentence(scope: str, reason: str) -> str:
-    """Says what a person's hold means, and how it ends."""
-    return f'A person holds the {spoken(scope)}: "{reason}" (outbound-chat release --{spoken(scope)} ends it).'
+    """Explains a person's hold, and how it ends."""
+    return f'A person put the {spoken(scope)} on hold: "{reason}" (outbound-chat release --{spoken(scope)} ends it).'
 
 
 def fix_sentence(code: str, scope: str = "") -> str:
-    """Says what to do about a code, after a space, and how the system's hold of `scope` is tried at once."""
+    """Says what to do about a code, after a space, and how to try a hold of the system on `scope` immediately."""
     fix = _FIXES.get(code, "")
-    release = f"outbound-chat release --{spoken(scope)} tries one job at once" if scope else ""
+    release = f"outbound-chat release --{spoken(scope)} tries one job immediately" if scope else ""
     return f" {'; then '.join(words for words in (fix, release) if words)}." if fix or release else ""
 
 
@@ -69,16 +69,16 @@ def end_of(job: Job) -> str:
 
 
 def failed_calls(job: Job, now: datetime) -> str:
-    """Says of a job with an error how many of its last calls ended with it, and since when."""
+    """Says how many of the last calls of a job ended with its error, and since when."""
     same = list(takewhile(lambda one: job.error and one.code == job.error.code, reversed(job.history)))
     if len(same) == 1:
-        return f"Its last call led to no contact{last_error(job)}"
+        return f"Its last call created no contact{last_error(job)}"
     since = length_of(now - same[-1].at)
-    return f"Its last {len(same)} calls led to no contact, the first of them {since} ago{last_error(job)}"
+    return f"Its last {len(same)} calls created no contact, the first of them {since} ago{last_error(job)}"
 
 
 def last_error(job: Job) -> str:
-    """Returns the error of its last attempt, in brackets; empty if there is none."""
+    """Returns the error of its last attempt in parentheses; empty if there is none."""
     if job.error is None:
         return ""
     return f" ({': '.join(word for word in (job.error.code, job.error.message) if word)})"

@@ -1,1 +1,1 @@
-"""Who may do what: API keys and their restrictions."""
+"""Access control: API keys and their restrictions."""

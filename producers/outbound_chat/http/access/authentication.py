@@ -1,4 +1,4 @@
-"""Finds out who calls and what they may do. Every route but the public ones gets its `ScopedClient` from `require`.
+"""Finds out who calls and what they may do. Every route except public ones gets its `ScopedClient` from `require`.
 
 API keys come in the header `Authorization: Bearer oc_…` and nowhere else (https://www.rfc-editor.org/rfc/rfc6750):
 addresses end up in logs and histories.
@@ -24,34 +24,34 @@ from outbound_chat.model.api_keys import ANY_TOKEN, SHORTEST_TOKEN, ApiKey, KeyS
 from outbound_chat.store.scripts import Spent
 
 PUBLIC = ("/", "/healthz", "/readyz", "/docs")
-"""The only paths without authentication; `/docs` includes what it loads and what is below it."""
+"""The only paths without authentication. `/docs` includes everything below it."""
 ANSWER_HEADERS = "outbound_chat.answer_headers"
-"""Key of the scope with headers that any response to the request gets."""
+"""Key of the scope for headers of any response to the request."""
 KEY_ID = "outbound_chat.key_id"
-"""Key of the scope with the id of the API key, once that was found to be valid."""
+"""Key of the scope for the id of the API key, once it is known to be valid."""
 
 _REALM = 'Bearer realm="outbound-chat"'
 _NO_DIGEST = "0" * 64
 _ENDED = {
-    KeyState.REVOKED: "The API key was revoked; ask for another.",
-    KeyState.EXPIRED: "The API key has expired; ask for another.",
+    KeyState.REVOKED: "The API key was revoked. Ask for a new one.",
+    KeyState.EXPIRED: "The API key has expired. Ask for a new one.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who sent a request: the owner of an API key, or anybody on this machine while there is no key."""
+    """The sender of a request: the owner of an API key, or anybody on this machine while there is no key."""
 
     scopes: frozenset[Scope]
     restrictions: Restrictions
 
 
 COUNTERS = "metrics"
-"""The operation that also works while Redis is unreachable, when it is needed most."""
+"""The operation that also works while Redis is unavailable, when it is needed most."""
 
 
 def refuse_exposed_key(path: bytes, query: bytes) -> None:
-    """Refuses a request whose address has an API key in it, percent-encoded or not."""
+    """Refuses a request with an API key in its URL, percent-encoded or not."""
     address = path + b"?" + query
     if len(address) < SHORTEST_TOKEN:
         return
@@ -66,7 +66,7 @@ def refuse_exposed_key(path: bytes, query: bytes) -> None:
 
 
 async def authenticate(request: Request) -> Principal:
-    """Returns who sent the request, and counts it if the key has a rate."""
+    """Returns who sent the request, and counts the request if the key has a rate."""
     keyring, settings = service_of(request).keyring, service_of(request).settings
     token = _token_in(request)
     key_id = id_of(token) if token else None
@@ -100,10 +100,10 @@ async def _spend(request: Request, keyring: Keyring, key: ApiKey, requests: int)
 
 
 def _token_in(request: Request) -> str | None:
-    """Returns the bearer token of the header: empty if it is another kind of credentials, None without the header."""
+    """Returns the bearer token of the header; empty for other credentials, None without the header."""
     given = request.headers.getlist("authorization")
     if len(given) > 1:
-        raise _unauthorized("The header Authorization was sent more than once; send one.", fault="invalid_request")
+        raise _unauthorized("The header Authorization was sent more than once. Send it once.", fault="invalid_request")
     if not given:
         return None
     scheme, _, token = given[0].partition(" ")
@@ -111,7 +111,7 @@ def _token_in(request: Request) -> str | None:
 
 
 async def _valid_key(keyring: Keyring, key_id: str, digest: str) -> ApiKey:
-    """Returns the key; raises if the digest is wrong, or the key is revoked or expired."""
+    """Returns the key; raises if the digest is wrong, or if the key is revoked or expired."""
     stored = (await keyring.find(key_id)).stored
     # Compares even if there is no such key, so that the time taken reveals nothing.
     same = hmac.compare_digest(stored.digest if stored else _NO_DIGEST, digest)
@@ -128,7 +128,7 @@ async def _refuse_if_key_required(keyring: Keyring) -> None:
 
 
 def _missing_key() -> Problem:
-    detail = "Send an API key in the header Authorization: Bearer; `outbound-chat keys create` makes one."
+    detail = "Send an API key in the header Authorization: Bearer. `outbound-chat keys create` creates one."
     return _unauthorized(detail, fault=None)
 
 
@@ -138,7 +138,7 @@ def _unauthorized(detail: str, *, fault: str | None = "invalid_token") -> Proble
 
 
 def _obey_rate(request: Request, rate: RateLimit | None, spent: Spent | None) -> None:
-    """Refuses requests beyond the rate, and adds headers that say how much is left.
+    """Refuses requests beyond the rate, and adds headers with the remaining number.
 
     https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
     """
@@ -147,7 +147,7 @@ def _obey_rate(request: Request, rate: RateLimit | None, spent: Spent | None) ->
     _tell_rate(request, rate, spent)
     if spent.wait_ms:
         headers = {"Retry-After": str(max(1, _seconds(spent.wait_ms)))}
-        raise Problem(ProblemCode.RATE_LIMITED, f"The API key may make {rate} requests; wait.", headers=headers)
+        raise Problem(ProblemCode.RATE_LIMITED, f"The API key may make {rate} requests. Retry later.", headers=headers)
 
 
 def _tell_rate(request: Request, rate: RateLimit, spent: Spent) -> None:
@@ -161,13 +161,13 @@ def _seconds(ms: int) -> int:
 
 
 def require(scope: Scope) -> Callable[..., Awaitable[ScopedClient]]:
-    """A dependency that returns the client of whoever sent the request, if they have the scope."""
+    """Makes a dependency that returns the client for the sender of the request, if they have the scope."""
 
     async def scoped(request: Request) -> ScopedClient:
         principal = await authenticate(request)
         if scope not in principal.scopes:
             headers = {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope}"'}
-            raise Problem(ProblemCode.FORBIDDEN, f'The API key has no scope "{scope}".', headers=headers)
+            raise Problem(ProblemCode.FORBIDDEN, f'The API key does not have the scope "{scope}".', headers=headers)
         return ScopedClient(service_of(request).client, principal.restrictions)
 
     scoped.scope = scope  # type: ignore[attr-defined]  # by this `Endpoint` and a test know it

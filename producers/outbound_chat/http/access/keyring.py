@@ -1,8 +1,8 @@
-"""The API keys that one process has cached.
+"""The cache of API keys in a process.
 
-Each is read from Redis at most once a second: a request needs no extra round trip unless its key has a rate, and a key
-that was revoked is refused within a second. As long as there is no key, each request needs one; requests that come at
-the same time share it.
+Each key is read from Redis at most once a second: a request needs no extra round trip unless its key has a rate, and a
+revoked key is refused within a second. As long as there is no key, each request needs a round trip, which simultaneous
+requests share.
 """
 
 import time
@@ -17,16 +17,16 @@ from outbound_chat.store.scripts import FoundKey, Spent
 
 FRESH_SECONDS = 1.0
 STALE_SECONDS = 300.0
-"""Serve cached keys this long while Redis is unreachable: they only give access to local counters."""
+"""How long cached keys are valid while Redis is unavailable: they only give access to local counters."""
 USED_SECONDS = 60.0
 """The precision of `last_used_at`."""
 MOST_KNOWN = 10_000
-"""Ids that are cached at most; somebody who tries random keys must not fill the memory."""
+"""Most cached ids, so that somebody who tries random keys can't fill the memory."""
 _NOBODY = ""
 
 
 class Keyring:
-    """Reads and caches API keys for one process and event loop."""
+    """Reads and caches API keys for a process and its event loop."""
 
     def __init__(self, store: AsyncStore, *, local: bool) -> None:
         """`local`: only this machine reaches the service."""
@@ -39,15 +39,15 @@ class Keyring:
         self._spends = Sharing[Spent]()
 
     async def prepare(self) -> None:
-        """Reads whether there are keys, in case Redis is unreachable when the first request comes."""
+        """Reads whether there are keys, in case Redis is unavailable at the first request."""
         with suppress(StoreError):
             await self.requires_key()
 
     async def requires_key(self, *, while_away: bool = False) -> bool:
-        """Whether callers need a key: always if other machines reach the service, else as soon as a key was made.
+        """Returns whether callers need a key: always if other machines can reach the service, else once there is one.
 
         While there is none, each call reads Redis, so that nobody is served without a key once there is one.
-        `while_away`: return what was last known if Redis is unreachable.
+        `while_away`: return the last known answer if Redis is unavailable.
         """
         if not self._must_ask:
             try:
@@ -59,11 +59,11 @@ class Keyring:
         return self._must_ask
 
     async def required_key_lately(self) -> bool:
-        """Whether callers needed a key within the last second; for long requests."""
+        """Returns whether callers needed a key within the last second, for long requests."""
         return self._must_ask or (await self.find(_NOBODY)).any
 
     async def find(self, key_id: str) -> FoundKey:
-        """Returns the key with that id as it was within the last second."""
+        """Returns the key with that id, at most a second old."""
         if found := self._found_within(key_id, FRESH_SECONDS):
             return found
         try:
@@ -107,5 +107,5 @@ class Keyring:
         return spent.of_request(place) if key.rate else None
 
     async def spend(self, key: ApiKey, requests: int) -> Spent:
-        """Counts so many requests of a key at once."""
+        """Counts several requests of a key at once."""
         return await self._store.run(scripts.spend_key(self._keys, key.id, key.rate, requests))

@@ -1,8 +1,8 @@
-"""Protects a service without API keys, which only this machine reaches: loopback addresses, and pages of other sites.
+"""Protects a service without API keys, which only this machine can reach, against pages of other sites.
 
-A web page that somebody on this machine has open can reach the service too, by a form or by a name that was made to
-point here (DNS rebinding). Browsers reveal both in `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/), `Origin`
-and `Host`.
+A web page that is open on this machine can reach the service too, with a form or with a name that was made to point
+here (DNS rebinding). Browsers reveal both in `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/), `Origin` and
+`Host`.
 """
 
 import ipaddress
@@ -17,7 +17,7 @@ _OWN_SITE = frozenset({"same-origin", "none"})
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address always means this machine."""
+    """Returns whether a host name or address always means this machine."""
     if host.lower() == "localhost":
         return True
     try:
@@ -27,11 +27,11 @@ def is_loopback(host: str) -> bool:
 
 
 def refuse_foreign_pages(headers: Headers) -> None:
-    """Refuses requests that a page of another site made, and those whose Host is not a name of this machine."""
+    """Refuses requests from pages of other sites, and requests whose Host is not a name of this machine."""
     if not all(is_loopback(_host_of(given)) for given in headers.getlist("host")):
-        raise _refused("This service has no API keys, and does not have the name in Host")
+        raise _refused("This service has no API keys, and the name in Host is not that of this machine")
     if not all(site in _OWN_SITE for site in headers.getlist("sec-fetch-site")) or _is_foreign(headers):
-        raise _refused("This service has no API keys, and accepts no requests from pages of other sites")
+        raise _refused("This service has no API keys, so it accepts no requests from pages of other sites")
 
 
 def _is_foreign(headers: Headers) -> bool:
@@ -48,5 +48,5 @@ def _host_of(given: str) -> str:
 
 def _refused(reason: str) -> Problem:
     return Problem(
-        ProblemCode.FORBIDDEN, f"{reason}; `outbound-chat keys create` makes a key that works from anywhere."
+        ProblemCode.FORBIDDEN, f"{reason}; `outbound-chat keys create` creates a key that works from anywhere."
     )

@@ -1,4 +1,4 @@
-"""What an API key may see and name: a tenant, senders, both, or everything. `docs/http.md` has the table of routes."""
+"""What an API key may access: a tenant, senders, both, or everything. `docs/http.md` has the table of routes."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from outbound_chat_config import Sender, Settings
 
 @dataclass(frozen=True, slots=True)
 class Restrictions:
-    """What an API key may see. They are checked before existence, so that a refusal reveals nothing."""
+    """What an API key may access. This is checked before existence, so that a refusal reveals nothing."""
 
     settings: Settings
     check: Callable[[], Awaitable[object]]
-    """Raises if the key is no longer valid, or a key is required by now; long requests call it repeatedly."""
+    """Raises if the key is no longer valid, or if a key is now required. Long requests call it repeatedly."""
     spend: Callable[[int], Awaitable[int]]
-    """Counts so many more requests of the key, and returns how many of them its rate lets pass."""
+    """Counts that many more requests of the key, and returns how many of them its rate allows."""
     tenant: str | None = None
-    """The only tenant whose jobs the key may see and enqueue; None: all."""
+    """The only tenant whose jobs the key may see and enqueue; None: all tenants."""
     senders: frozenset[str] | None = None
-    """The only senders that the key may use; None: all."""
+    """The only senders that the key may use; None: all senders."""
 
     @classmethod
     def of(
@@ -54,7 +54,7 @@ class Restrictions:
         return self.senders is None or (isinstance(name, str) and name in self.senders)
 
     def has_scope(self, scope: str, name: str) -> bool:
-        """Whether a hold of the scope stops nothing but what the key may see; for batches use `show`."""
+        """Returns whether a hold of the scope only stops what the key may see. For batches use `show`."""
         if not self.any:
             return True
         if scope == "tenant":
@@ -62,9 +62,9 @@ class Restrictions:
         return scope == "sender" and self.tenant is None and self.has_sender(name)
 
     def own(self, options: Mapping[str, Any], sender: object) -> Any:
-        """Returns the options with the key's tenant; raises if they name another, or a sender that it may not use.
+        """Returns the options with the key's tenant; raises if they name another tenant, or a sender it may not use.
 
-        `sender`: an `InvalidJob` says why there is none.
+        `sender`: an `InvalidJob` says why it is not known.
         """
         if not isinstance(sender, InvalidJob) and not self.has_sender(sender):
             raise Problem(ProblemCode.FORBIDDEN, "The API key may not use this sender.")
@@ -75,7 +75,7 @@ class Restrictions:
         return {**options, "tenant": self.tenant}
 
     def own_filter(self, chosen: Mapping[str, Any]) -> Any:
-        """Does the same for the filter of a list, which may leave the sender out."""
+        """Does the same for the filter of a list, which may omit the sender."""
         sender = chosen.get("sender")
         return self.own(chosen, next(iter(self.known_senders()), None) if sender is None else sender)
 
@@ -88,7 +88,7 @@ class Restrictions:
         """Refuses a key with restrictions."""
         if self.any:
             raise Problem(
-                ProblemCode.FORBIDDEN, "This needs an API key that is not restricted to a tenant or to senders."
+                ProblemCode.FORBIDDEN, "This requires an API key that is not restricted to a tenant or to senders."
             )
 
     def known_senders(self) -> dict[str, Sender]:
@@ -100,7 +100,7 @@ class Restrictions:
         """Returns the name of the budget, or of the only one; raises if it is unknown, or missing among several."""
         known = self.settings.budgets
         if name is None and len(known) > 1:
-            message = f"is required, since there are several; name one of: {', '.join(sorted(known))}"
+            message = f"is required, since there are several budgets; name one of: {', '.join(sorted(known))}"
             raise InvalidJob([FieldError("budget", FieldCode.REQUIRED, message)])
         if name is not None and name not in known:
             raise Problem(ProblemCode.UNKNOWN_BUDGET, f"Known budgets: {', '.join(sorted(known))}.")

@@ -1,4 +1,4 @@
-"""The client as one API key may use it: each part applies the key's restrictions to the calls of its noun.
+"""The client within the restrictions of an API key, with a part for each noun.
 
 What a key may not see does not exist for it: the response is the same as for an unknown id.
 """
@@ -17,11 +17,11 @@ from outbound_chat_config import Sender
 
 WEBHOOK_PAGE = 500
 FINISHED = "finished"
-"""Follows the id of a batch in the id of a webhook; the id of a job is followed by its state."""
+"""The end of the id of a batch's webhook. That of a job's webhook ends with the state of the job."""
 
 
 class ScopedClient:
-    """Has a part for each noun, each with the client and the restrictions of the key."""
+    """Has a part for each noun, with the client and the restrictions of the key."""
 
     def __init__(self, client: AsyncOutboundChat, restrictions: Restrictions) -> None:
         self._parts = (client, restrictions)
@@ -82,7 +82,7 @@ class ScopedHolds(Scoped):
         return await self._client.release(**await self._checked(target))
 
     async def all(self) -> list[Hold]:
-        """Returns the holds that stop nothing but what the key may see."""
+        """Returns the holds that only stop what the key may see."""
         return [hold for hold in await self._client.holds() if not self._restrictions.any or await self._shows(hold)]
 
     async def _shows(self, hold: Hold) -> bool:
@@ -117,7 +117,7 @@ class ScopedWebhooks(Scoped):
     _batches: ScopedBatches
 
     async def hosts(self) -> list[WebhookHost]:
-        """Returns the hosts that anybody's webhooks wait for."""
+        """Returns the hosts that webhooks are posted to. Requires a key without restrictions."""
         self._restrictions.require_none()
         return await self._client.webhook_hosts()
 
@@ -134,13 +134,13 @@ class ScopedWebhooks(Scoped):
         return found[skip:]
 
     async def replay(self, ids: Sequence[str]) -> dict[str, bool]:
-        """Posts webhooks that the key may see again; returns for each id whether it was dead."""
+        """Posts webhooks that the key may see again; returns for each id whether it was a dead webhook."""
         seen = await self._seen(ids) if self._restrictions.any else set(ids)
         done = await self._client.replay_webhooks([id_ for id_ in ids if id_ in seen])
         return {id_: done.get(id_, False) for id_ in ids}
 
     async def replay_all(self, budget: str | None) -> int:
-        """Posts all that the key may see again; returns how many."""
+        """Posts all dead webhooks that the key may see again; returns how many."""
         name = self._restrictions.budget(budget)
         if not self._restrictions.any:
             return await self._client.replay_all_webhooks(name)
@@ -160,7 +160,7 @@ class ScopedWebhooks(Scoped):
             skip += WEBHOOK_PAGE
 
     async def _seen(self, ids: Sequence[str]) -> set[str]:
-        """Returns those of jobs and batches that are still kept and that the key may see."""
+        """Returns webhooks of jobs and batches that are still kept and that the key may see."""
         of = {id_: id_.rpartition(".")[0] for id_ in ids}
         jobs = await self._client.statuses([of[id_] for id_ in ids if not id_.endswith(f".{FINISHED}")])
         shown = {job_id for job_id, job in jobs.items() if job and self._restrictions.show(job)}
@@ -191,17 +191,17 @@ class ScopedSuppression(Scoped):
         return await self._client.suppressed_page(sender=self._checked(sender), cursor=cursor)
 
     async def add(self, numbers: AsyncIterator[str], sender: str, reason: str) -> int:
-        """Puts numbers on the list."""
+        """Adds numbers to the list."""
         return await self._client.suppress(numbers, sender=self._checked(sender), reason=reason)
 
     async def remove(self, numbers: AsyncIterator[str], sender: str) -> int:
-        """Takes numbers off the list."""
+        """Removes numbers from the list."""
         return await self._client.unsuppress(numbers, sender=self._checked(sender))
 
     def _checked(self, sender: str) -> str:
         # All tenants of a sender share its list, so no tenant may read or change it.
         if self._restrictions.tenant is not None:
-            raise Problem(ProblemCode.FORBIDDEN, "Suppression lists need an API key without a tenant.")
+            raise Problem(ProblemCode.FORBIDDEN, "Suppression lists require an API key without a tenant.")
         if sender not in self._restrictions.known_senders():
             raise Problem(
                 ProblemCode.UNKNOWN_SENDER, "The settings have no such sender, or the API key may not use it."

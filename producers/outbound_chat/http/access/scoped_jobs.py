@@ -30,12 +30,12 @@ from outbound_chat.request.options import is_raw
 
 OnRejected = Callable[[Rejection], None]
 CHECK_SECONDS = 1.0
-"""How often the key is checked while rows stream in; a key that is revoked ends the stream."""
+"""How often the key is checked while rows stream in. A revoked key ends the stream."""
 
 
 @dataclass(frozen=True)
 class Scoped:
-    """The calls of one noun, with the restrictions of an API key."""
+    """The calls of a noun, within the restrictions of an API key."""
 
     _client: AsyncOutboundChat
     _restrictions: Restrictions
@@ -53,7 +53,7 @@ class ScopedJobs(Scoped):
             raise (await self._hide(error))[0] from None
 
     async def enqueue_many(self, jobs: AsyncIterator[Mapping[str, Any] | InvalidJob]) -> list[Job | Exception]:
-        """Enqueues many; returns for each, in their order, the job or the error that `enqueue` would raise."""
+        """Enqueues many; returns, in order, each job or the error that `enqueue` would raise."""
         refused: dict[int, Exception] = {}
         number = 0
 
@@ -76,7 +76,7 @@ class ScopedJobs(Scoped):
         return [refused[place] if place in refused else next(outcomes) for place in range(number)]
 
     async def among_rate(self, number: int) -> int:
-        """Returns how many of so many jobs the rate of the key lets pass; this request itself stands for the first."""
+        """Returns how many of that many jobs the rate of the key allows. This request itself counts for the first."""
         return 1 + await self._restrictions.spend(number - 1) if number > 1 else number
 
     def _own(self, options: Mapping[str, Any]) -> Any:
@@ -87,7 +87,7 @@ class ScopedJobs(Scoped):
         return self._restrictions.own(options, sender)
 
     async def _hide(self, *conflicts: IdempotencyConflict) -> list[Exception]:
-        """Hides jobs that the key may not see: senders of one tenant share its idempotency keys, but not their jobs."""
+        """Hides jobs that the key may not see: senders of a tenant share its idempotency keys, but not their jobs."""
         seen = await self.statuses([one.job_id for one in conflicts]) if conflicts else {}
         other = Problem(ProblemCode.IDEMPOTENCY_CONFLICT, "The key belongs to another job; use a new key.")
         return [one if seen[one.job_id] else other for one in conflicts]
@@ -101,7 +101,7 @@ class ScopedJobs(Scoped):
         return job
 
     async def statuses(self, job_ids: Sequence[str]) -> dict[str, Job | None]:
-        """Returns many jobs; None for those that the key may not see."""
+        """Returns many jobs; None for jobs that the key may not see."""
         found = await self._client.statuses(job_ids)
         return {job_id: job if job and self._restrictions.show(job) else None for job_id, job in found.items()}
 
@@ -110,7 +110,7 @@ class ScopedJobs(Scoped):
         return await self._client.jobs(cursor=cursor, limit=limit, **self._restrictions.own_list(chosen))
 
     async def wait(self, job_id: str, seconds: float) -> Any:
-        """Returns one job once it is final; or when the time is over, with what it waits for, as JSON has it."""
+        """Returns a job once it is final, or, if that takes too long, with the reason why it waits, as JSON."""
         return await _waited(self.status, self._client.wait, job_id, seconds)
 
     async def cancel(self, job_id: str) -> Job:
@@ -128,12 +128,12 @@ class ScopedJobs(Scoped):
         return replace(found, unknown=unknown, looked=len(seen), total=len(seen))
 
     async def why(self, job_id: str) -> Why:
-        """Explains what one job waits for."""
+        """Explains why a job waits."""
         await self._check(job_id)
         return await self._client.why(job_id)
 
     async def replay(self, job_id: str, *, force: bool, changes: Mapping[str, Any]) -> Job:
-        """Sends a failed or uncertain job again."""
+        """Replays a failed or uncertain job."""
         await self._check(job_id)
         return await self._client.replay(job_id, force=force, **cast("Any", changes))
 
@@ -163,7 +163,7 @@ class ScopedBatches(Scoped):
             ) from None
 
     async def _while_valid(self, rows: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        """Yields the rows while the key is valid: a body may take hours."""
+        """Yields the rows while the key is valid, since a body may take hours."""
         checked = time.monotonic()
         async for row in rows:
             if time.monotonic() - checked >= CHECK_SECONDS:
@@ -194,14 +194,14 @@ class ScopedBatches(Scoped):
         return batch
 
     async def shows(self, batch_id: str) -> bool:
-        """Whether the key may see the batch."""
+        """Returns whether the key may see the batch."""
         with suppress(UnknownBatch):
             await self.status(batch_id)
             return True
         return False
 
     async def wait(self, batch_id: str, seconds: float) -> Any:
-        """Returns one batch once it is final; or when the time is over, with what its next job waits for."""
+        """Returns a batch once it is final, or, if that takes too long, with the reason why its next job waits."""
         return await _waited(self.status, self._client.wait_batch, batch_id, seconds)
 
     async def jobs(self, batch_id: str, state: str | None, cursor: str | None, limit: int) -> JobPage:
@@ -240,7 +240,7 @@ async def _waited(status: Callable[[str], Any], wait: Callable[[str, float], Any
 
 
 def _without_job(on_rejected: OnRejected) -> OnRejected:
-    """Removes from rejections the id of the job that has a row's idempotency key: it may be another sender's."""
+    """Removes from rejections the id of the job that has a row's idempotency key, since it may be another sender's."""
 
     def hidden(error: FieldError) -> FieldError:
         conflict = error.code == FieldCode.IDEMPOTENCY_CONFLICT

@@ -1,4 +1,4 @@
-"""Makes one call for all who ask for the same at the same time."""
+"""Makes one call for all callers that need the same thing at the same time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -15,18 +15,18 @@ class _Call(Generic[T]):
 
 
 class Sharing(Generic[T]):
-    """Shares a call among those who ask in one turn of the event loop; it begins when all of them have asked.
+    """Shares a call among those who ask in the same turn of the event loop. It begins when all of them have asked.
 
-    So each gets what is true after it has asked, as if the call were its own.
+    So each gets an answer from after its question, as if it had made the call itself.
     """
 
     def __init__(self) -> None:
         self._next: dict[str, _Call[T]] = {}
 
     async def ask(self, name: str, call: Callable[[int], Coroutine[Any, Any, T]]) -> tuple[int, T]:
-        """Returns the place of this one among those who ask under that name, from 0, and the result of the call.
+        """Returns the position of this caller among those with the same name, from 0, and the result of the call.
 
-        `call`: gets the number of those who asked.
+        `call`: receives the number of callers.
         """
         shared = self._next.get(name)
         if shared is None:

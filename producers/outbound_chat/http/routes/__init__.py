@@ -1,1 +1,1 @@
-"""The routes, a module for each noun."""
+"""The routes, with a module per noun."""

@@ -14,9 +14,18 @@ from outbound_chat.http.service import service_of, unless_over, while_there
 from outbound_chat.http.wire.bodies import JSON_TYPE, json_object, key_in_header, media_type
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.fields import check_hold, known_options, read_fields
-from outbound_chat.http.wire.parameters import LONGEST_NAME, BatchId, Budget, Cursor, Filter, StreamedOptions, Wait
+from outbound_chat.http.wire.parameters import (
+    LONGEST_NAME,
+    BatchId,
+    Budget,
+    Cursor,
+    OfSender,
+    OfTenant,
+    StreamedOptions,
+    Wait,
+)
 from outbound_chat.http.wire.problems import Problem, problem_of
-from outbound_chat.http.wire.request_schemas import BATCH_BODY, PART_BODY, REASON_BODY
+from outbound_chat.http.wire.request_schemas import BATCH_BODY, LIMIT, PART_BODY, REASON_BODY
 from outbound_chat.http.wire.response_models import Receipt
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.row_streams import CSV_TYPE, JSON_LINES_TYPES, Rejections, RowsBody
@@ -39,16 +48,22 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"])
     operation_id="enqueueBatch",
     summary="Enqueue many messages as one batch",
     status_code=201,
-    responses=responses(Receipt, 409, *OF_BODIES, status=201, _200="The batch that an earlier request made."),
+    responses=responses(
+        Receipt,
+        409,
+        *OF_BODIES,
+        status=201,
+        _200="The batch that an earlier request with the same key created and closed.",
+    ),
     openapi_extra=BATCH_BODY,
 )
 async def enqueue(
     request: Request, scoped: CanEnqueue, streamed: Annotated[StreamedOptions, Depends(StreamedOptions)]
 ) -> Response:
-    """Accepts rows as JSON, or any number of rows as CSV or NDJSON; rejected rows do not stop the others.
+    """Accepts rows as JSON, or any number of rows as CSV or NDJSON. Invalid rows are rejected; the others are accepted.
 
-    The response begins when the whole body was received. It has every rejected row, with its line and reasons. With an
-    `Idempotency-Key` a request that broke off can be repeated, with the same rows and options: no row is added twice.
+    The response starts once the whole body has arrived. It lists every rejected row with its line and the reasons. With
+    an `Idempotency-Key`, an interrupted request can be repeated with the same rows and options: no row is added twice.
     """
     kind = media_type(request, JSON_TYPE, CSV_TYPE, *JSON_LINES_TYPES)
     rejections = Rejections()
@@ -76,13 +91,13 @@ async def _enqueue_json(
     request: Request, scoped: ScopedClient, streamed: StreamedOptions, key: str | None, rejections: Rejections
 ) -> BatchReceipt:
     body = await json_object(request)
-    message = "belongs in the body if that is JSON"
+    message = "belongs in the body, since that is JSON"
     errors = [FieldError(name, FieldCode.NOT_ALLOWED, message) for name in streamed.given]
     message = "is for rows in a body of CSV or NDJSON"
     errors += [FieldError(name, FieldCode.NOT_ALLOWED, message) for name in streamed.form]
     rows = body.pop("rows", None)
     if not isinstance(rows, list):
-        errors.append(FieldError("rows", FieldCode.WRONG_TYPE, "must be a list of objects, one a message"))
+        errors.append(FieldError("rows", FieldCode.WRONG_TYPE, "must be a list of objects, one per message"))
         rows = []
 
     template = _template(body)
@@ -108,26 +123,26 @@ async def _enqueue_stream(
     except (Problem, UnusableFile, OutboundChatError) as error:
         unusable = isinstance(error, UnusableFile)
         problem = Problem(ProblemCode.UNUSABLE_FILE, str(error)) if unusable else problem_of(error)
-        # The notes say what was stored of a batch that ended half way.
+        # The notes say what was stored of an interrupted batch.
         problem.detail = " ".join([problem.detail, *(f"{note}." for note in getattr(error, "__notes__", ()))])
         raise problem from error
 
 
 def _template(options: dict[str, Any]) -> Template | None:
-    with suppress(InvalidJob):  # the client reports it, with all else that is wrong
+    with suppress(InvalidJob):  # the client reports it with the other faults
         return None if options.get("template") is None else Template.parse(options["template"])
     return None
 
 
 def _checked(options: dict[str, Any], key: str | FileKey | None, faults: Sequence[FieldError]) -> Mapping[str, Any]:
-    """Returns the options for the client. `faults`: what is wrong with them as far as it is known."""
+    """Returns the options for the client. `faults`: those found so far."""
     errors = [*faults]
     name = options.get("name")
     if name is not None and not (isinstance(name, str) and len(name) <= LONGEST_NAME):
-        message = f"must be text of at most {LONGEST_NAME} characters"
+        message = f"must be a string of at most {LONGEST_NAME} characters"
         errors.append(FieldError("name", FieldCode.TOO_LONG, message))
         options["name"] = None
-    # The client reports options that belong in the rows.
+    # The client reports options that belong in rows.
     known = known_options(options, BATCH_OPTIONS | JOB_ONLY | {"name"}, errors)
     return with_report({**known, "batch_key": key}, errors)
 
@@ -152,14 +167,14 @@ async def page(
     scoped: CanRead,
     *,
     budget: Budget = None,
-    sender: Filter = None,
-    tenant: Filter = None,
-    only_open: Annotated[bool, Query(alias="open", description="Only those that are not final.")] = False,
+    sender: OfSender = None,
+    tenant: OfTenant = None,
+    only_open: Annotated[bool, Query(alias="open", description="Only batches that are not final.")] = False,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    limit: Annotated[int, Query(ge=1, le=100, description=LIMIT)] = 50,
 ) -> Response:
-    """Lists batches that are not final, the newest first; then those that ended, the last first. A page may have few
-    batches, even none: continue until `cursor` is null.
+    """Lists batches: first those that are not final, newest first; then the final ones, last ended first. A page may be
+    short or empty: continue until `cursor` is null.
     """
     chosen = {"budget": budget, "sender": sender, "tenant": tenant, "open": only_open}
     return json_response(await while_there(request, scoped.batches.page(chosen, cursor, limit)))
@@ -168,12 +183,12 @@ async def page(
 @router.get(
     "/{batch_id}",
     operation_id="readBatch",
-    summary="Read a batch, or wait for its end",
+    summary="Read a batch or wait until it is final",
     responses=responses(Batch, 404),
 )
 async def status(request: Request, scoped: CanRead, batch_id: BatchId, wait: Wait = 0.0) -> Response:
-    """Returns live counts, rate and expected end; with `wait` once it is final, or when the time is over. Then `why`
-    says what its next job waits for.
+    """Returns live counts, rate and expected end. With `wait`, it returns as soon as the batch is final; if it is not
+    final in time, `why` explains what its next job waits for.
     """
     batch = await unless_over(request, scoped.batches.wait(batch_id, wait)) if wait else None
     return json_response(batch or await scoped.batches.status(batch_id))
@@ -182,7 +197,7 @@ async def status(request: Request, scoped: CanRead, batch_id: BatchId, wait: Wai
 @router.get(
     "/{batch_id}/jobs",
     operation_id="readBatchJobs",
-    summary="Read the jobs of a batch in pages",
+    summary="List the jobs of a batch",
     responses=responses(JobPage, 404),
 )
 async def jobs(
@@ -190,23 +205,23 @@ async def jobs(
     scoped: CanRead,
     batch_id: BatchId,
     *,
-    state: Annotated[JobState | None, Query(description="Only jobs of this state.")] = None,
+    state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: Annotated[int, Query(ge=1, le=500, description=LIMIT)] = 100,
 ) -> Response:
-    """Lists jobs in the order of the rows. A page may have few jobs, even none: continue until `cursor` is null."""
+    """Lists jobs in the order of the rows. A page may be short or empty: continue until `cursor` is null."""
     return json_response(await while_there(request, scoped.batches.jobs(batch_id, state, cursor, limit)))
 
 
 @router.post(
     "/{batch_id}/hold",
     operation_id="holdBatch",
-    summary="Stop a batch until it is released",
+    summary="Hold a batch",
     responses=responses(Batch, 404, 409, *OF_BODIES),
     openapi_extra=REASON_BODY,
 )
 async def hold(request: Request, scoped: CanOperate, batch_id: BatchId) -> Response:
-    """Stops it within a second. Its jobs keep their places, and still expire."""
+    """Stops the batch within a second, until it is released. Its jobs keep their places and can still expire."""
     given = read_fields(await json_object(request), {"reason": str}, required=("reason",), check=check_hold)
     await scoped.holds.hold({"batch": batch_id}, given["reason"])
     return json_response(await scoped.batches.status(batch_id))
@@ -219,7 +234,7 @@ async def hold(request: Request, scoped: CanOperate, batch_id: BatchId) -> Respo
     responses=responses(Batch, 404),
 )
 async def release(scoped: CanOperate, batch_id: BatchId) -> Response:
-    """Ends a person's hold of it; without one, nothing changes."""
+    """Ends a person's hold of the batch. If there is none, nothing changes."""
     await scoped.holds.release({"batch": batch_id})
     return json_response(await scoped.batches.status(batch_id))
 
@@ -232,8 +247,10 @@ async def release(scoped: CanOperate, batch_id: BatchId) -> Response:
     openapi_extra=PART_BODY,
 )
 async def cancel(request: Request, scoped: CanOperate, batch_id: BatchId) -> Response:
-    """Cancels all of its jobs that were not sent yet, and closes it. With `rows` or `state`: only those jobs, and the
-    batch stays open; `part` says what became of them. A second request changes nothing more.
+    """Cancels all of its jobs that have not been sent, and closes it.
+
+    With `rows` or `state` it cancels only those jobs, and the batch stays open; `part` has their counts. A second
+    request changes nothing more.
     """
     part = read_fields(await json_object(request, may_be_empty=True), {"rows": str, "state": str})
     return json_response(

@@ -25,22 +25,22 @@ SCOPES = ("budget", "sender", "instance", "tenant", "batch")
 @router.get(
     "/budgets",
     operation_id="readBudgets",
-    summary="Read the status of all budgets",
+    summary="List budgets",
     responses=responses(BudgetList),
 )
 async def budgets(scoped: CanRead) -> Response:
-    """Returns pace, jobs, workers and holds of each."""
+    """Returns the rate, jobs, workers and holds of each budget."""
     return json_response({"budgets": await scoped.budgets.status()})
 
 
 @router.get(
     "/senders",
     operation_id="readSenders",
-    summary="List the senders in the settings",
+    summary="List senders",
     responses=responses(SenderList),
 )
 async def senders(scoped: CanRead) -> Response:
-    """Returns names, channels and budgets, from the settings of this service."""
+    """Returns the name, channel and budget of each sender in the settings of this service."""
     found = [
         {"name": name, "channel": sender.channel, "budget": sender.budget}
         for name, sender in scoped.budgets.senders().items()
@@ -48,22 +48,22 @@ async def senders(scoped: CanRead) -> Response:
     return json_response({"senders": found})
 
 
-@router.get("/holds", operation_id="readHolds", summary="List what is stopped", responses=responses(HoldList))
+@router.get("/holds", operation_id="readHolds", summary="List holds", responses=responses(HoldList))
 async def holds(request: Request, scoped: CanRead) -> Response:
-    """Lists what a person or the system has stopped, in all budgets."""
+    """Lists what people or the system have held, in all budgets."""
     return json_response({"holds": await while_there(request, scoped.holds.all())})
 
 
 @router.post(
     "/holds",
     operation_id="hold",
-    summary="Stop a budget, sender, instance, tenant or batch",
+    summary="Hold a budget, sender, instance, tenant or batch",
     status_code=201,
     responses=responses(HoldList, 404, 409, *OF_BODIES, status=201),
     openapi_extra=HOLD_BODY,
 )
 async def hold(request: Request, scoped: CanOperate) -> Response:
-    """Stops its jobs within a second, until it is released. A second hold replaces the reason."""
+    """Stops its jobs within a second, until it is released. Holding it again replaces the reason."""
     known = dict.fromkeys(("scope", "name", "reason"), str)
     given = read_fields(await json_object(request), known, required=tuple(known), check=_check)
     await scoped.holds.hold({given["scope"]: given["name"]}, given["reason"])
@@ -79,11 +79,13 @@ def _check(given: Mapping[str, Any], errors: list[FieldError]) -> None:
 @router.delete(
     "/holds",
     operation_id="release",
-    summary="Release what is held",
+    summary="Release a hold",
     responses=responses(Released, 404),
 )
 async def release(
-    scoped: CanOperate, scope: HoldScope, name: Annotated[str, Query(description="Its name; for a batch its id.")]
+    scoped: CanOperate,
+    scope: Annotated[HoldScope, Query(description="What kind of thing is held.")],
+    name: Annotated[str, Query(description="Name of the budget, sender, instance or tenant, or id of the batch.")],
 ) -> Response:
-    """Ends a person's hold. A hold of the system on the same scope is retried at once."""
+    """Ends a person's hold. If the system holds the same scope, one job is tried immediately."""
     return json_response({"released": await scoped.holds.release({scope: name})})

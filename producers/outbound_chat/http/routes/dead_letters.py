@@ -11,9 +11,16 @@ from outbound_chat.http.access.authentication import CanOperate, CanRead
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import known_options, read_fields
-from outbound_chat.http.wire.parameters import Cursor, Filter, JobId
+from outbound_chat.http.wire.parameters import Budget, Cursor, JobId, OfSender, OfTenant
 from outbound_chat.http.wire.problems import problem_of
-from outbound_chat.http.wire.request_schemas import REPLAY_BODY, REPLAYS_BODY
+from outbound_chat.http.wire.request_schemas import (
+    DEAD_CODE,
+    DEAD_STATE,
+    FILTERS,
+    LIMIT,
+    REPLAY_BODY,
+    REPLAYS_BODY,
+)
 from outbound_chat.http.wire.response_models import Replays
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.turns import Turns
@@ -42,23 +49,23 @@ _KNOWN: dict[str, type] = {**_FILTER, "cursor": str, "limit": int, "force": bool
 @router.get(
     "/dead-letters",
     operation_id="readDeadLetters",
-    summary="Read failed and uncertain jobs",
+    summary="List failed and uncertain jobs",
     responses=responses(DeadLetters, 404),
 )
 async def dead_letters(
     request: Request,
     scoped: CanRead,
     *,
-    budget: Filter = None,
-    state: Literal["failed", "uncertain"] | None = None,
-    code: Annotated[str | None, Query(description="Our code of the last attempt, such as `refused`.")] = None,
-    sender: Filter = None,
-    tenant: Filter = None,
-    batch: Filter = None,
+    budget: Budget = None,
+    state: Annotated[Literal["failed", "uncertain"] | None, Query(description=DEAD_STATE)] = None,
+    code: Annotated[str | None, Query(description=DEAD_CODE)] = None,
+    sender: OfSender = None,
+    tenant: OfTenant = None,
+    batch: Annotated[str | None, Query(description=FILTERS["batch"])] = None,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
+    limit: Annotated[int, Query(ge=1, le=MOST, description=LIMIT)] = 100,
 ) -> Response:
-    """Lists them, the newest first, without those that were replayed. A page may have a few more than `limit`."""
+    """Lists failed and uncertain jobs that were not replayed, newest first. A page may have a few more than `limit`."""
     chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant, "batch": batch}
     return json_response(await while_there(request, scoped.dead_letters.page(chosen, limit=limit, cursor=cursor)))
 
@@ -66,12 +73,12 @@ async def dead_letters(
 @router.post(
     "/dead-letters/replay",
     operation_id="replayDeadLetters",
-    summary="Send a page of failed and uncertain jobs again",
+    summary="Replay failed and uncertain jobs",
     responses=responses(Replays, 404, *OF_BODIES),
     openapi_extra=REPLAYS_BODY,
 )
 async def replay_many(request: Request, scoped: CanOperate) -> Response:
-    """Replays those that match, up to `limit`; one that can't be does not stop the others. Continue with `cursor`."""
+    """Replays a page of matching jobs; one that can't be replayed does not stop the others. Continue with `cursor`."""
     chosen = read_fields(await json_object(request), _KNOWN, check=_check_page)
     limit, cursor = chosen.pop("limit", 100), chosen.pop("cursor", None)
     force = chosen.pop("force", False)
@@ -97,14 +104,14 @@ def _check_page(given: Mapping[str, Any], errors: list[FieldError]) -> None:
 @router.post(
     "/jobs/{job_id}/replay",
     operation_id="replayJob",
-    summary="Send a failed or uncertain job again",
+    summary="Replay a failed or uncertain job",
     tags=["jobs"],
     status_code=201,
     responses=responses(Job, 404, 409, *OF_BODIES, status=201),
     openapi_extra=REPLAY_BODY,
 )
 async def replay(request: Request, scoped: CanOperate, job_id: JobId) -> Response:
-    """Returns the new job, which points to the old one. A second request returns the same new job."""
+    """Sends the message again as a new job, and returns that. A repeated request returns the same new job."""
     body = await json_object(request, may_be_empty=True)
     force, errors = body.pop("force", False), list[FieldError]()
     if not isinstance(force, bool):

@@ -20,7 +20,7 @@ from outbound_chat_config import whole_number
 router = APIRouter(prefix="/v1/events", tags=["events"])
 
 BEAT_SECONDS = 15.0
-"""A comment is sent after this much silence, so that proxies keep the connection."""
+"""After this much silence a comment is sent, so that proxies keep the connection open."""
 RETRY_MS = 2_000
 FARTHEST = 10**15
 TYPE = "text/event-stream"
@@ -40,25 +40,35 @@ def _is_number(text: str) -> bool:
 @router.get(
     "",
     operation_id="followEvents",
-    summary="Follow what happens in a budget",
+    summary="Follow the events of a budget",
     response_class=EventStream,
     responses={
         **responses(None, 404),
-        200: {"model": Event, "description": "Events, each with its number as `id`, and as JSON in `data`."},
+        200: {
+            "model": Event,
+            "description": "Server-sent events: `id` is the number of the event, `data` is the event as JSON.",
+        },
     },
 )
 async def events(
     request: Request,
     scoped: CanRead,
     budget: Budget = None,
-    since: Annotated[int, Query(ge=0, le=FARTHEST, description="Number of the last event known; 0: all kept.")] = 0,
+    since: Annotated[
+        int,
+        Query(
+            ge=0, le=FARTHEST, description="Number of the last event that you know. Default: 0, for all that are kept."
+        ),
+    ] = 0,
     last_event_id: Annotated[
         str | None,
-        Header(description="The same; browsers send it when they reconnect."),
+        Header(description="Same as `since`; browsers send it when they reconnect."),
         only(_is_number, "must be the number of an event"),
     ] = None,
 ) -> Response:
-    """Streams until the reader leaves. A `missed` event says how many were trimmed before they were read."""
+    """Streams events until the client disconnects. A `missed` event says how many events were trimmed before they could
+    be read.
+    """
     number = since if last_event_id is None else whole_number(last_event_id) or 0
     first = await scoped.events.read(budget, number, wait=0.0)
     stream = _stream(scoped, budget, first, service_of(request))
@@ -74,7 +84,7 @@ async def _stream(scoped: ScopedClient, budget: str | None, first: Events, servi
             found = await unless_stopping(service, scoped.events.read(budget, found.next, wait=BEAT_SECONDS))
         except StoreError:
             # The reader reconnects with the number of its last event, and then gets the error.
-            yield b": the store can't be reached\n\n"
+            yield b": Redis is unavailable\n\n"
             return
         except Problem:
             # Its key has ended; the reader gets the error when it reconnects.

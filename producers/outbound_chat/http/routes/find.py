@@ -11,8 +11,8 @@ from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import JSON_TYPE, json_object
 from outbound_chat.http.wire.fields import read_fields
-from outbound_chat.http.wire.parameters import Cursor, Filter
-from outbound_chat.http.wire.request_schemas import IDS_BODY, SEARCH_BODY
+from outbound_chat.http.wire.parameters import Budget, Cursor, OfSender, OfTenant
+from outbound_chat.http.wire.request_schemas import IDS_BODY, LIMIT, SEARCH, SEARCH_BODY
 from outbound_chat.http.wire.response_models import JobsById
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, keyed, responses
 from outbound_chat.http.wire.turns import Turns
@@ -32,6 +32,10 @@ _FILTER: dict[str, type] = dict.fromkeys(
 )
 
 
+def _of(name: str) -> Any:
+    return Query(description=SEARCH[name]["description"])
+
+
 @router.get(
     "/jobs",
     operation_id="readJobs",
@@ -46,18 +50,16 @@ async def jobs(
         str | None,
         Query(description=f"Up to {MOST_IDS:,} ids, separated by commas, as far as the address has room for them."),
     ] = None,
-    budget: Filter = None,
-    sender: Filter = None,
-    tenant: Filter = None,
-    state: JobState | None = None,
-    code: Annotated[str | None, Query(description="Our code of the last attempt, such as `refused`.")] = None,
-    since: Annotated[str | None, Query(description="Enqueued at this time or later, ISO 8601 with a zone.")] = None,
-    until: Annotated[str | None, Query(description="Enqueued before this time.")] = None,
-    idempotency_key: Annotated[
-        str | None, Query(description="The job with this key; with `tenant`, if it has one.")
-    ] = None,
+    budget: Budget = None,
+    sender: OfSender = None,
+    tenant: OfTenant = None,
+    state: Annotated[JobState | None, _of("state")] = None,
+    code: Annotated[str | None, _of("code")] = None,
+    since: Annotated[str | None, _of("since")] = None,
+    until: Annotated[str | None, _of("until")] = None,
+    idempotency_key: Annotated[str | None, _of("idempotency_key")] = None,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+    limit: Annotated[int, Query(ge=1, le=MOST, description=LIMIT)] = 50,
 ) -> Response:
     """Lists single messages, the newest first; a page may have fewer than `limit`, even none: go on with `cursor`.
 

@@ -33,25 +33,31 @@ MOST_JOBS = 500
 @router.post(
     "/jobs",
     operation_id="enqueueJob",
-    summary="Enqueue one message, or a list",
+    summary="Enqueue one message or a list",
     status_code=201,
     responses={
-        **responses(Job, 409, *OF_BODIES, status=201, _200="The job that an earlier request made."),
-        207: {"model": JobOutcomes, "description": "Of a list: what became of each of its jobs."},
+        **responses(
+            Job,
+            409,
+            *OF_BODIES,
+            status=201,
+            _200="The job that an earlier request with the same idempotency key created.",
+        ),
+        207: {"model": JobOutcomes, "description": "For a list: the result of each job."},
     },
     openapi_extra=JOB_BODY,
 )
 async def enqueue(request: Request, scoped: CanEnqueue) -> Response:
-    """Enqueues one job, in the short form or as a raw StartOutboundChatContact request, and returns it.
+    """Enqueues a message, in the short form or as a raw StartOutboundChatContact request, and returns its job.
 
-    With an idempotency key the request may be repeated: it returns the same job, and the customer is texted once. A
-    list has up to 500 jobs, each accepted or refused by itself; each counts as a request toward the rate of the key.
+    With an idempotency key the request can be repeated safely: it returns the same job, and the customer is texted
+    once. A list has up to 500 messages. Each is accepted or refused on its own, and counts toward the rate of the key.
     """
     body = await json_value(request)
     if isinstance(body, list):
         return await _enqueue_list(request, scoped, body)
     if not isinstance(body, dict):
-        raise Problem(ProblemCode.INVALID_JSON, "The body must be one JSON object, or a list of them.")
+        raise Problem(ProblemCode.INVALID_JSON, "The body must be a JSON object or a list of objects.")
     options = _options(body, key_in_header(request))
     metrics = service_of(request).metrics
     try:
@@ -66,10 +72,10 @@ async def enqueue(request: Request, scoped: CanEnqueue) -> Response:
 async def _enqueue_list(request: Request, scoped: ScopedClient, jobs: list[Any]) -> Response:
     errors: list[FieldError] = []
     if key_in_header(request) is not None:
-        message = "belongs to one job; give each job of a list its own idempotency_key"
+        message = "applies to a single job; give each job of the list its own idempotency_key"
         errors.append(FieldError("Idempotency-Key", FieldCode.NOT_ALLOWED, message))
     if len(jobs) > MOST_JOBS:
-        message = f"has more than {MOST_JOBS} jobs; send several requests, or one batch"
+        message = f"has more than {MOST_JOBS} jobs; send several requests or a batch"
         errors.append(FieldError("body", FieldCode.OUT_OF_RANGE, message))
     if errors:
         raise InvalidJob(errors)
@@ -78,14 +84,16 @@ async def _enqueue_list(request: Request, scoped: ScopedClient, jobs: list[Any])
     outcomes = await scoped.jobs.enqueue_many(turns.each(map(_options_of, jobs[:passing])))
     if outcomes and all(isinstance(one, StoreError) for one in outcomes):
         raise cast("StoreError", outcomes[0])
-    outcomes += [Problem(ProblemCode.RATE_LIMITED, "The rate of the API key is used up; wait.")] * (len(jobs) - passing)
+    outcomes += [Problem(ProblemCode.RATE_LIMITED, "The API key has reached its rate limit; retry later.")] * (
+        len(jobs) - passing
+    )
     service_of(request).metrics.count_jobs(
         sum(isinstance(one, Job) and not one.repeated for one in outcomes),
         sum(isinstance(one, InvalidJob) for one in outcomes),
     )
     root_path: str = request.scope.get("root_path", "")
-    told = (_outcome(one, root_path) for one in outcomes)
-    return Response(await listed("jobs", told, turns), 207, media_type=JSON_TYPE)
+    results = (_outcome(one, root_path) for one in outcomes)
+    return Response(await listed("jobs", results, turns), 207, media_type=JSON_TYPE)
 
 
 def _options_of(job: Any) -> Mapping[str, Any] | InvalidJob:
@@ -109,8 +117,9 @@ def _outcome(one: Job | Exception, root_path: str) -> dict[str, Any]:
     openapi_extra=IDS_BODY,
 )
 async def cancel_many(request: Request, scoped: CanOperate) -> Response:
-    """Stops up to 1,000 jobs that were not sent yet, and counts them by the state that they have now. An unknown id
-    does not stop the others. A second request changes nothing more.
+    """Cancels up to 1,000 jobs that have not been sent, and counts them by the state they have now.
+
+    An unknown id does not stop the others. A second request changes nothing more.
     """
     return json_response(await scoped.jobs.cancel_many(await ids_in_body(request)))
 
@@ -118,12 +127,12 @@ async def cancel_many(request: Request, scoped: CanOperate) -> Response:
 @router.get(
     "/jobs/{job_id}",
     operation_id="readJob",
-    summary="Read a job, or wait for its end",
+    summary="Read a job or wait until it is final",
     responses=responses(Job, 404),
 )
 async def status(request: Request, scoped: CanRead, job_id: JobId, wait: Wait = 0.0) -> Response:
-    """Returns the current state of the job; with `wait` once it is final, or when the time is over. Then `why` says
-    what it waits for.
+    """Returns the job at once or, with `wait`, as soon as it is final. If it is not final in time, `why` explains what
+    it waits for.
     """
     job = await unless_over(request, scoped.jobs.wait(job_id, wait)) if wait else None
     return json_response(job or await scoped.jobs.status(job_id))
@@ -136,29 +145,29 @@ async def status(request: Request, scoped: CanRead, job_id: JobId, wait: Wait = 
     responses=responses(Job, 404),
 )
 async def cancel(scoped: CanOperate, job_id: JobId) -> Response:
-    """Stops a job that was not sent yet. While a worker calls Connect for it, the result of that call decides."""
+    """Cancels a job that has not been sent. If a worker is calling Connect for it, the result of that call decides."""
     return json_response(await scoped.jobs.cancel(job_id))
 
 
 @router.get(
     "/jobs/{job_id}/why",
     operation_id="explainJob",
-    summary="Explain what a job waits for",
+    summary="Explain why a job waits",
     responses=responses(Why, 404),
 )
 async def why(scoped: CanRead, job_id: JobId) -> Response:
-    """Returns the first rule that stops the job, its place, and when it may be sent."""
+    """Returns what stops the job, its position, and when it is expected to be sent."""
     return json_response(await scoped.jobs.why(job_id))
 
 
 def _options(body: dict[str, Any], key: str | None) -> Mapping[str, Any]:
-    """Returns the options for the client, with parsed times and the idempotency key of the header."""
+    """Returns the options for the client, with parsed times and the idempotency key from the header."""
     errors: list[FieldError] = []
     options = dict(body)
     for name, parse in TIMES.items():
         if name in options:
             options[name] = parse(name, options[name])
     if key is not None and options.setdefault("idempotency_key", key) != key:
-        message = "differs from idempotency_key in the body; give one of the two"
+        message = "differs from idempotency_key in the body; send only one of the two"
         errors.append(FieldError("Idempotency-Key", FieldCode.GIVEN_TWICE, message))
     return with_report(options, errors)

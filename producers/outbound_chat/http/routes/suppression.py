@@ -1,4 +1,4 @@
-"""Routes of suppression lists. Numbers are sent in bodies only, never in a path, which others log."""
+"""Routes of suppression lists. Numbers are sent in bodies only, never in a URL, since URLs are logged."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -21,30 +21,32 @@ from outbound_chat.model.operations import SuppressedPage
 
 router = APIRouter(prefix="/v1/senders/{sender}/suppressed", tags=["suppression"])
 
-Sender = Annotated[str, Path(description="Sender in the settings.", examples=["support"])]
+Sender = Annotated[str, Path(description="Name of the sender.", examples=["support"])]
 
 
 @router.get(
     "",
     operation_id="readSuppressed",
-    summary="Read the numbers that a sender must not contact",
+    summary="List suppressed numbers",
     responses=responses(SuppressedPage, 404),
 )
 async def read(scoped: CanOperate, sender: Sender, cursor: Cursor = None) -> Response:
-    """Returns a page of about 500. While the list changes, a number may appear twice."""
+    """Returns a page of about 500 numbers that the sender must not contact. A number may appear twice if the list
+    changes meanwhile.
+    """
     return json_response(await scoped.suppression.page(sender, cursor))
 
 
 @router.post(
     "",
     operation_id="suppress",
-    summary="Put numbers on the list",
+    summary="Suppress numbers",
     responses=responses(Changed, 404, *OF_BODIES),
     openapi_extra=SUPPRESS_BODY,
 )
 async def suppress(request: Request, scoped: CanOperate, sender: Sender) -> Response:
-    """Stops messages to them within a second, whatever batch they are in. Valid numbers are stored even if others are
-    invalid.
+    """Adds numbers to the sender's suppression list: within a second, no message is sent to them, from any batch. Valid
+    numbers are stored even if others are invalid.
     """
     given = _given(await json_object(request), reason=str)
     numbers = Turns(request).each(given["numbers"])
@@ -54,12 +56,12 @@ async def suppress(request: Request, scoped: CanOperate, sender: Sender) -> Resp
 @router.delete(
     "",
     operation_id="unsuppress",
-    summary="Take numbers off the list",
+    summary="Remove suppressed numbers",
     responses=responses(Changed, 404, *OF_BODIES),
     openapi_extra=UNSUPPRESS_BODY,
 )
 async def unsuppress(request: Request, scoped: CanOperate, sender: Sender) -> Response:
-    """Lets waiting jobs be sent; those that the list has already ended stay ended."""
+    """Allows the sender to contact these numbers again. Jobs that already ended because of the list stay ended."""
     numbers = Turns(request).each(_given(await json_object(request))["numbers"])
     return json_response({"changed": await scoped.suppression.remove(numbers, sender)})
 

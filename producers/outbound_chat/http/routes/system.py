@@ -3,7 +3,7 @@
 import asyncio
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from outbound_chat.http.access.authentication import COUNTERS, CanRead
@@ -20,28 +20,28 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Health(BaseModel):
     """The health of the service."""
 
-    status: str
+    status: str = Field(description="`ok`.")
 
 
 @router.get(
     "/healthz",
     operation_id="health",
-    summary="Check that the process responds",
+    summary="Check liveness",
     responses=responses(Health, public=True),
 )
 async def health() -> Response:
-    """Depends on nothing else: right for deciding whether to restart the process."""
+    """Checks only that the process responds. Use it to decide whether to restart the process."""
     return json_response({"status": "ok"})
 
 
 @router.get(
     "/readyz",
     operation_id="readiness",
-    summary="Check that Redis responds",
+    summary="Check readiness",
     responses=responses(Health, 503, public=True),
 )
 async def readiness(request: Request) -> Response:
-    """Waits for Redis at most a second: right for deciding whether to send requests here."""
+    """Checks that Redis responds within a second. Use it to decide whether to route requests here."""
     service = service_of(request)
     try:
         async with asyncio.timeout(READY_SECONDS):
@@ -58,11 +58,14 @@ async def readiness(request: Request) -> Response:
     response_class=Response,
     responses={
         **responses(None),
-        200: {"description": "Text format of Prometheus.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+        200: {
+            "description": "Metrics in the text format of Prometheus.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        },
     },
 )
 async def metrics(request: Request, scoped: CanRead) -> Response:
-    """Returns the requests of this service, and what the store knows of each budget."""
+    """Returns metrics of the requests of this service, and of each budget."""
     try:
         store_metrics = store_text(await scoped.budgets.status())
     except StoreError:

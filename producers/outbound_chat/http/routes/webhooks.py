@@ -1,4 +1,4 @@
-"""Routes of webhooks. There is none for secrets: they are settings of workers, which no caller may see."""
+"""Routes of webhooks. Secrets have no route: they are settings of workers, which callers may not see."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import read_fields
 from outbound_chat.http.wire.parameters import Budget
-from outbound_chat.http.wire.request_schemas import REPLAY_WEBHOOKS_BODY
+from outbound_chat.http.wire.request_schemas import LIMIT, REPLAY_WEBHOOKS_BODY
 from outbound_chat.http.wire.response_models import DeadWebhookList, ReplayedWebhooks, WebhookHostList
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError
@@ -31,7 +31,7 @@ _KNOWN: dict[str, type] = {"ids": list, "all": bool, "budget": str}
     responses=responses(WebhookHostList),
 )
 async def hosts(scoped: CanRead) -> Response:
-    """Returns the hosts of all budgets, at most 500 of each."""
+    """Returns the hosts that webhooks are posted to, at most 500 of each budget."""
     return json_response({"hosts": await scoped.webhooks.hosts()})
 
 
@@ -47,9 +47,9 @@ async def dead(
     *,
     budget: Budget = None,
     skip: Annotated[int, Query(ge=0, le=FARTHEST, description="How many of the newest to skip.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
+    limit: Annotated[int, Query(ge=1, le=MOST, description=LIMIT)] = 100,
 ) -> Response:
-    """Lists dead webhooks, the newest first. Only the host of the URL is shown: the rest may be secret."""
+    """Lists dead webhooks, newest first. Only the host of each URL is shown, since the rest may be secret."""
     found = await while_there(request, scoped.webhooks.dead(budget, skip=skip, limit=limit))
     return json_response({"webhooks": found})
 
@@ -62,7 +62,7 @@ async def dead(
     openapi_extra=REPLAY_WEBHOOKS_BODY,
 )
 async def replay(request: Request, scoped: CanOperate) -> Response:
-    """Posts those with the ids, or all of a budget, with the same ids, by which receivers recognize repeats."""
+    """Posts the webhooks with these ids, or all of a budget. They keep their ids, so receivers recognize repeats."""
     given = read_fields(await json_object(request), _KNOWN, check=_check)
     ids = given.get("ids")
     if ids is None:
@@ -78,10 +78,10 @@ async def replay(request: Request, scoped: CanOperate) -> Response:
 def _check(given: Mapping[str, Any], errors: list[FieldError]) -> None:
     ids: list[Any] = given.get("ids", [])
     if ("ids" in given) is given.get("all", False) and not errors:
-        errors.append(FieldError("ids", FieldCode.REQUIRED, "give ids of dead webhooks, or all: true; one of the two"))
+        errors.append(FieldError("ids", FieldCode.REQUIRED, "must be ids of dead webhooks, or give all: true instead"))
     if "ids" in given and "budget" in given:
-        errors.append(FieldError("budget", FieldCode.NOT_ALLOWED, "belongs to all; ids have their budgets"))
+        errors.append(FieldError("budget", FieldCode.NOT_ALLOWED, "is only allowed with all; ids contain their budget"))
     if len(ids) > MOST:
         errors.append(FieldError("ids", FieldCode.OUT_OF_RANGE, f"has more than {MOST} ids; send several requests"))
     wrong = [place for place, id_ in enumerate(ids[:MOST], start=1) if not isinstance(id_, str)]
-    errors += [FieldError(f"ids.#{place}", FieldCode.WRONG_TYPE, "must be text") for place in wrong[:MOST_FINDINGS]]
+    errors += [FieldError(f"ids.#{place}", FieldCode.WRONG_TYPE, "must be a string") for place in wrong[:MOST_FINDINGS]]

@@ -1,1 +1,1 @@
-"""Bodies, rows, responses and problems as they go over the wire, and their schemas."""
+"""Bodies, rows, responses and problems as they are sent, and their schemas."""

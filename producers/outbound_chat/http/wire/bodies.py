@@ -1,4 +1,4 @@
-"""Reads bodies: unpacked parts of any length, or one JSON object of limited length."""
+"""Reads bodies: decompressed parts of any length, or a JSON object of limited length."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -14,7 +14,7 @@ from outbound_chat.rows import TooManyMembers, Unpacker, UnusableFile, parse_jso
 
 JSON_TYPE = "application/json"
 CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
-"""Accepted values of `charset=`: UTF-8 and its subset ASCII, by the names that clients use."""
+"""Accepted values of `charset=`: UTF-8 and its subset ASCII, with the names that clients use."""
 FREE_BYTES = 1_000_000
 MOST_UNPACKED = 300
 """Bytes accepted for each byte sent, once `FREE_BYTES` are used up. Gzip reaches 1,032; rows that only differ in their
@@ -22,7 +22,7 @@ numbers give 30 with texts of 160 characters, 120 with 1,024, and less than 300 
 """
 
 PARSED_AT_ONCE = 65_536
-"""Bytes of JSON that take a few milliseconds. A longer body is parsed in another thread, so that others are served."""
+"""Bytes of JSON that take a few milliseconds. Longer bodies are parsed in another thread, so that others are served."""
 
 
 def media_type(request: Request, *known: str) -> str:
@@ -44,20 +44,20 @@ def media_type(request: Request, *known: str) -> str:
 
 
 def key_in_header(request: Request) -> str | None:
-    """Returns the idempotency key of the header, whatever its bytes."""
+    """Returns the idempotency key of the header, which may have any bytes."""
     raw = dict(request.headers.raw).get(b"idempotency-key")
     return None if raw is None else raw.decode("utf-8", "surrogateescape")
 
 
 async def parts_of(request: Request) -> AsyncGenerator[bytes, None]:
-    """Yields the body part by part, unpacked if it is gzip, whether the headers say so or not.
+    """Yields the body part by part, decompressed if it is gzip, even if the headers don't say so.
 
-    No part is longer than what was received, or 64 KiB. A few bytes of gzip may unpack to gigabytes, so the unpacked
-    length is limited by what was sent.
+    No part is longer than what was received, or 64 KiB. A few bytes of gzip may decompress to gigabytes, so that length
+    is limited in proportion to what was sent.
     """
     encoding = ", ".join(request.headers.getlist("content-encoding") or ["identity"]).strip().lower()
     if encoding not in {"identity", "gzip"}:
-        raise Problem(ProblemCode.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding must be gzip, or left out.")
+        raise Problem(ProblemCode.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding must be gzip or omitted.")
     unpacker = Unpacker(packed=encoding == "gzip")
     sent = came = 0
     try:
@@ -66,7 +66,9 @@ async def parts_of(request: Request) -> AsyncGenerator[bytes, None]:
             for unpacked in unpacker.unpack(part):
                 came += len(unpacked)
                 if came > max(FREE_BYTES, MOST_UNPACKED * sent):
-                    detail = f"The body unpacks to more than {MOST_UNPACKED} times its length; send it unpacked."
+                    detail = (
+                        f"The body decompresses to more than {MOST_UNPACKED} times its length. Send it uncompressed."
+                    )
                     raise Problem(ProblemCode.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
                 yield unpacked
         for unpacked in unpacker.end():
@@ -76,7 +78,7 @@ async def parts_of(request: Request) -> AsyncGenerator[bytes, None]:
 
 
 async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[str, Any]:
-    """Returns the body as one JSON object, which is empty if there is no body and there may be none."""
+    """Returns the body as a JSON object, which is empty if there is no body and none is required."""
     if (
         may_be_empty
         and request.headers.get("content-length", "0") == "0"
@@ -85,7 +87,7 @@ async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[s
         return {}
     found = await json_value(request)
     if not isinstance(found, dict):
-        raise Problem(ProblemCode.INVALID_JSON, "The body must be one JSON object.")
+        raise Problem(ProblemCode.INVALID_JSON, "The body must be a JSON object.")
     return found
 
 
@@ -97,14 +99,14 @@ async def json_value(request: Request) -> Any:
     async for part in parts_of(request):
         body += part
         if len(body) > most:
-            detail = f"A JSON body may have {most:,} bytes (http.max_body_bytes); stream longer batches as CSV."
+            detail = f"A JSON body may have {most:,} bytes (http.max_body_bytes). Stream longer batches as CSV."
             raise Problem(ProblemCode.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
     try:
         return _parsed(body) if len(body) <= PARSED_AT_ONCE else await asyncio.to_thread(_parsed, body)
     except TooManyMembers as error:
         raise Problem(ProblemCode.BODY_TOO_LARGE, f"The body {error}.") from None
     except (ValueError, RecursionError):
-        detail = "The body must be JSON in UTF-8, with no name twice, NaN or Infinity."
+        detail = "The body must be JSON in UTF-8, without repeated names, NaN and Infinity."
         raise Problem(ProblemCode.INVALID_JSON, detail) from None
 
 

@@ -1,4 +1,4 @@
-"""The stable codes of HTTP errors, each with its status and title; `docs/errors.md` explains them."""
+"""Stable codes of HTTP errors with their status and title. `docs/errors.md` explains them."""
 
 from enum import StrEnum
 from types import MappingProxyType
@@ -38,33 +38,33 @@ class ProblemCode(StrEnum):
 
 TITLES = MappingProxyType(
     {
-        ProblemCode.INVALID_REQUEST: (400, "The request is invalid"),
+        ProblemCode.INVALID_REQUEST: (400, "Invalid request"),
         ProblemCode.INVALID_JSON: (400, "Malformed JSON"),
-        ProblemCode.UNUSABLE_FILE: (400, "The rows can't be read"),
-        ProblemCode.KEY_EXPOSED: (400, "The address contains an API key"),
-        ProblemCode.UNAUTHORIZED: (401, "An API key is needed"),
-        ProblemCode.FORBIDDEN: (403, "The API key does not allow this"),
-        ProblemCode.NOT_FOUND: (404, "There is nothing at this path"),
-        ProblemCode.UNKNOWN_JOB: (404, "No such job"),
-        ProblemCode.UNKNOWN_BATCH: (404, "No such batch"),
-        ProblemCode.UNKNOWN_SENDER: (404, "No such sender"),
-        ProblemCode.UNKNOWN_BUDGET: (404, "No such budget"),
-        ProblemCode.METHOD_NOT_ALLOWED: (405, "This path does not have this method"),
-        ProblemCode.BODY_TOO_SLOW: (408, "The body did not come in time"),
-        ProblemCode.IDEMPOTENCY_CONFLICT: (409, "The idempotency key belongs to another job"),
+        ProblemCode.UNUSABLE_FILE: (400, "Unreadable rows"),
+        ProblemCode.KEY_EXPOSED: (400, "API key in the URL"),
+        ProblemCode.UNAUTHORIZED: (401, "A valid API key is required"),
+        ProblemCode.FORBIDDEN: (403, "Forbidden"),
+        ProblemCode.NOT_FOUND: (404, "Not found"),
+        ProblemCode.UNKNOWN_JOB: (404, "Unknown job"),
+        ProblemCode.UNKNOWN_BATCH: (404, "Unknown batch"),
+        ProblemCode.UNKNOWN_SENDER: (404, "Unknown sender"),
+        ProblemCode.UNKNOWN_BUDGET: (404, "Unknown budget"),
+        ProblemCode.METHOD_NOT_ALLOWED: (405, "Method not allowed"),
+        ProblemCode.BODY_TOO_SLOW: (408, "Request body timed out"),
+        ProblemCode.IDEMPOTENCY_CONFLICT: (409, "Idempotency key already used"),
         ProblemCode.BATCH_CLOSED: (409, "The batch is closed"),
         ProblemCode.NOT_REPLAYABLE: (409, "The job can't be replayed"),
         ProblemCode.DUPLICATE_RISK: (409, "The customer might be texted twice"),
         ProblemCode.WRITTEN_BY_NEWER_VERSION: (409, "Written by a newer version"),
-        ProblemCode.BODY_TOO_LARGE: (413, "The body is too long"),
+        ProblemCode.BODY_TOO_LARGE: (413, "Request body too large"),
         ProblemCode.UNSUPPORTED_MEDIA_TYPE: (415, "Unsupported media type"),
         ProblemCode.RATE_LIMITED: (429, "Too many requests"),
-        ProblemCode.HEAD_TOO_LARGE: (431, "The address and headers are too long"),
-        ProblemCode.INTERNAL_ERROR: (500, "An error of the service"),
-        ProblemCode.STORE_UNAVAILABLE: (503, "The store can't be reached"),
-        ProblemCode.STORE_REFUSED: (503, "The store refuses this"),
-        ProblemCode.NOT_DURABLE: (503, "Accepted, but not known to be on disk"),
-        ProblemCode.MISSING_ENCRYPTION_KEY: (503, "The service lacks an encryption key"),
+        ProblemCode.HEAD_TOO_LARGE: (431, "URL and headers too long"),
+        ProblemCode.INTERNAL_ERROR: (500, "Internal error"),
+        ProblemCode.STORE_UNAVAILABLE: (503, "Redis is unavailable"),
+        ProblemCode.STORE_REFUSED: (503, "Redis refused the request"),
+        ProblemCode.NOT_DURABLE: (503, "Accepted, but not confirmed on disk"),
+        ProblemCode.MISSING_ENCRYPTION_KEY: (503, "Encryption key missing"),
     }
 )
 """Status and title of each code."""

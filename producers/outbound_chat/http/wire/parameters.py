@@ -1,4 +1,4 @@
-"""Parameters that several routes share, and the options of a streamed batch; no route imports another."""
+"""Parameters that several routes share, and the options of a batch whose rows are streamed."""
 
 import re
 from collections.abc import Callable
@@ -10,20 +10,21 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from outbound_chat.client.steps.validation import INVALID_CURSOR
+from outbound_chat.http.wire.request_schemas import BUDGET, CURSOR, FILTERS, SHARED
 from outbound_chat.model.errors import FieldError
 
 LONGEST_NAME = 200
 LONGEST_WAIT = 60.0
 OF_FORM = ("delimiter", "column", "ignore_columns", "country")
 
-JobId = Annotated[str, Path(description="Id of a job.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
-BatchId = Annotated[str, Path(description="Id of a batch.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
-Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for the end.")]
-Budget = Annotated[str | None, Query(description="Name of a budget; required if there are several.")]
+JobId = Annotated[str, Path(description="Id of the job.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
+BatchId = Annotated[str, Path(description="Id of the batch.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
+Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait until it is final.")]
+Budget = Annotated[str | None, Query(description=BUDGET)]
 
 
 def only(is_valid: Callable[[str], object], message: str) -> AfterValidator:
-    """Returns a check of a text, for what no schema can say."""
+    """Returns a check of a text for what a schema can't express."""
 
     def check(value: str | None) -> str | None:
         if value is None or is_valid(value):
@@ -34,33 +35,39 @@ def only(is_valid: Callable[[str], object], message: str) -> AfterValidator:
 
 
 _is_cursor = re.compile("(open|ended)?( ?[0-9]{1,15} [A-Z0-9-]{1,40})?|m?[0-9]{1,20}").fullmatch
-"""Whether it may be the cursor of some list; the client knows which."""
-Cursor = Annotated[
-    str | None, Query(description="Cursor of the page before."), only(_is_cursor, INVALID_CURSOR.message)
-]
-Filter = Annotated[str | None, Query()]
+"""Matches the cursor of any list; the client checks whether it belongs to this one."""
+Cursor = Annotated[str | None, Query(description=CURSOR), only(_is_cursor, INVALID_CURSOR.message)]
+OfSender = Annotated[str | None, Query(description=FILTERS["sender"])]
+OfTenant = Annotated[str | None, Query(description=FILTERS["tenant"])]
+
+
+def _shared(name: str, max_length: int | None = None) -> Any:
+    return Query(description=SHARED[name]["description"], max_length=max_length)
 
 
 @dataclass(kw_only=True)
 class StreamedOptions:
-    """Options of a batch whose rows are the body; those of a JSON body are in it."""
+    """Options of a batch whose rows are the body. A JSON body has its options as members."""
 
-    sender: Annotated[str | None, Query(description="Sender in the settings.")] = None
-    name: Annotated[str | None, Query(max_length=LONGEST_NAME, description="What to call the batch.")] = None
-    text: Annotated[str | None, Query(description="Default message for rows without one.")] = None
+    sender: Annotated[str | None, _shared("sender")] = None
+    name: Annotated[str | None, _shared("name", max_length=LONGEST_NAME)] = None
+    text: Annotated[str | None, _shared("text")] = None
     template: Annotated[
-        str | None, Query(description="The message with {column} or {column|default} in it, filled in by each row.")
+        str | None,
+        Query(description="The message with placeholders, `{column}` or `{column|default}`, which each row fills in."),
     ] = None
-    priority: Annotated[str | None, Query(description="urgent, normal or bulk (the default).")] = None
-    tenant: Annotated[str | None, Query(description="Tenant this counts toward; tenants take turns.")] = None
-    weight: Annotated[float | None, Query(description="Turns it gets for each turn of another batch.")] = None
-    concurrency: Annotated[int | None, Query(description="Calls of it that may run at the same time.")] = None
-    hold: Annotated[str | None, Query(description="Why nothing of it is sent until somebody releases the batch.")] = (
-        None
-    )
-    durability: Annotated[str | None, Query(description="memory or fsync.")] = None
+    priority: Annotated[str | None, Query(description="`urgent`, `normal` or `bulk`. Default: `bulk`.")] = None
+    tenant: Annotated[str | None, _shared("tenant")] = None
+    weight: Annotated[float | None, _shared("weight")] = None
+    concurrency: Annotated[int | None, _shared("concurrency")] = None
+    hold: Annotated[str | None, _shared("hold")] = None
+    durability: Annotated[str | None, _shared("durability")] = None
     callback_url: Annotated[
-        str | None, Query(description="Notified of each end. Proxies log it: a URL with a secret belongs in a column.")
+        str | None,
+        Query(
+            description="`https://` URL to notify when each message, and the batch, is final. Proxies log it: a URL "
+            "with a secret belongs in a column."
+        ),
     ] = None
     delimiter: Annotated[
         str | None, Query(description="Character between columns, or `tab`; found in the first line by default.")
@@ -72,11 +79,11 @@ class StreamedOptions:
     country: Annotated[str | None, Query(description="Country of numbers without `+`, in two letters: `DE`.")] = None
 
     faults: list[FieldError] = field(default_factory=list, init=False)
-    """What is wrong with these parameters, to be reported with all else that is wrong with the batch."""
+    """What is wrong with these parameters; reported together with the other faults of the batch."""
 
     @property
     def given(self) -> dict[str, Any]:
-        """The options of the batch that the request has."""
+        """The options of the batch that are in the request."""
         given = {option: value for option, value in asdict(self).items() if value is not None}
         return {option: value for option, value in given.items() if option not in {"faults", *OF_FORM}}
 

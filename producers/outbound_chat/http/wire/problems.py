@@ -1,6 +1,6 @@
-"""Returns every error as `application/problem+json`, with a stable code. https://www.rfc-editor.org/rfc/rfc9457
+"""Responds to every error with `application/problem+json` and a stable code. https://www.rfc-editor.org/rfc/rfc9457
 
-None repeats what the caller sent, which may be a phone number or a message.
+A problem never repeats what the caller sent, which may be a phone number or a message.
 """
 
 import logging
@@ -38,7 +38,7 @@ from outbound_chat.notices import Notices
 MEDIA_TYPE = "application/problem+json"
 _RETRY = {"Retry-After": "5"}
 notices = Notices(logging.getLogger("outbound_chat.http"))
-"""What is wrong around this process."""
+"""Faults outside of this process."""
 
 
 class Problem(Exception):
@@ -63,7 +63,7 @@ class Problem(Exception):
         return TITLES[self.code][0]
 
     def body(self, root_path: str = "") -> dict[str, Any]:
-        """Returns the body of the response. `root_path`: below which the app is mounted in another."""
+        """Returns the body of the response. `root_path`: the path under which another app mounts this one."""
         status, title = TITLES[self.code]
         body: dict[str, Any] = {
             # The whole path, as https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1 recommends.
@@ -84,8 +84,8 @@ class Problem(Exception):
 
 
 EXPECTED = (Problem, OutboundChatError, SettingsError)
-"""Errors that need no look into the log."""
-_KEPT = "results are kept for a while only (results.keep)."
+"""Errors that are not logged with a traceback."""
+_KEPT = "results are only kept for a while (results.keep)."
 
 
 def problem_of(error: Exception) -> Problem:  # noqa: C901, PLR0911  # a table with a return for each row
@@ -94,7 +94,7 @@ def problem_of(error: Exception) -> Problem:  # noqa: C901, PLR0911  # a table w
         case Problem():
             return error
         case InvalidJob() | InvalidNumbers():
-            return Problem(ProblemCode.INVALID_REQUEST, "Nothing was done; see errors.", errors=error.errors)
+            return Problem(ProblemCode.INVALID_REQUEST, "Nothing was done. See errors.", errors=error.errors)
         case IdempotencyConflict():
             return Problem(ProblemCode.IDEMPOTENCY_CONFLICT, str(error), job_id=error.job_id)
         case BatchKeyConflict():
@@ -107,9 +107,9 @@ def problem_of(error: Exception) -> Problem:  # noqa: C901, PLR0911  # a table w
             return Problem(ProblemCode(error.code), str(error))
         case StoreUnavailable():
             # Its text has the address of the server, which is for those who run the service, not for callers.
-            notices.note("redis", f"{error}; requests that need it are answered with 503")
+            notices.note("redis", f"{error}; requests that need it get a 503 response")
             detail = (
-                "The store can't be reached. What was being enqueued may or may not be stored: "
+                "Redis is unavailable. A request that enqueues may or may not have been stored: "
                 "repeat it with the same idempotency key."
             )
             return Problem(ProblemCode.STORE_UNAVAILABLE, detail, headers=_RETRY)
@@ -118,9 +118,11 @@ def problem_of(error: Exception) -> Problem:  # noqa: C901, PLR0911  # a table w
         case StoreError() | MissingEncryptionKey():
             return Problem(ProblemCode(error.code), str(error), headers=_RETRY)
         case SettingsError():
-            return Problem(ProblemCode.INVALID_REQUEST, "A name in the request is not in the settings of this service.")
+            return Problem(
+                ProblemCode.INVALID_REQUEST, "The settings of this service don't define a name in the request."
+            )
         case _:
-            detail = "An error of the service; look for the X-Request-Id in its log."
+            detail = "Internal error. Search the log of the service for the X-Request-Id."
             return Problem(ProblemCode.INTERNAL_ERROR, detail)
 
 
@@ -145,7 +147,7 @@ def _methods_here(request: Request) -> set[str]:
 
 
 def add_problems(app: FastAPI) -> None:
-    """Makes FastAPI respond with problems to what it serves itself, which no route of ours is for."""
+    """Makes FastAPI respond with problems, too, where it responds itself because no route matches."""
 
     async def problem(request: Request, error: Exception) -> Response:
         found = _of_routing(request, error) if isinstance(error, HTTPException) else problem_of(error)

@@ -1,6 +1,6 @@
-"""Reads the parameters of a request as the function of its route declares them, and names every fault.
+"""Reads the parameters of a request as the function of its route declares them, and reports every fault.
 
-Declarations are those of FastAPI, which makes the document of them: `Annotated[float, Query(ge=0)] = 0.0`.
+Declarations are those of FastAPI, which documents them: `Annotated[float, Query(ge=0)] = 0.0`.
 """
 
 import inspect
@@ -35,7 +35,7 @@ _FIELD_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter in the query, or in a header."""
+    """A parameter in the query or in a header."""
 
     argument: str
     """Its name in the function."""
@@ -45,7 +45,7 @@ class Parameter:
     required: bool
     adapter: TypeAdapter[Any]
     types: frozenset[str]
-    """Types of JSON that it may have."""
+    """JSON types that it may have."""
 
     @classmethod
     def of(cls, argument: str, declared: Any, default: object) -> Self:
@@ -60,7 +60,7 @@ class Parameter:
 
 
 def read_parameters(request: Request, parameters: Sequence[Parameter], errors: Errors) -> dict[str, Any]:
-    """Returns the arguments that the request gives; adds parameters that are missing or invalid to `errors`."""
+    """Returns the arguments that are in the request; adds missing and invalid parameters to `errors`."""
     found: dict[str, Any] = {}
     for one in parameters:
         given: Mapping[str, str] = request.headers if one.in_header else request.query_params
@@ -84,12 +84,12 @@ def _fault(name: str, fault: Any) -> FieldError:
 def unknown_parameters(request: Request, parameters: Sequence[Parameter]) -> Errors:
     """Returns unknown parameters: ignoring a misspelt one could send at the wrong time, or to the wrong queue.
 
-    Also parameters given twice, of which the last would win, and numbers that are not in plain digits.
+    It also returns repeated parameters, of which only the last would count, and numbers that are not in plain digits.
     """
     known = {one.name: one.types for one in parameters if not one.in_header}
     names = ", ".join(sorted(known)) or "none"
     errors = [
-        FieldError(f"query.#{place}", FieldCode.UNKNOWN_FIELD, f"is not a parameter of this path; known: {names}")
+        FieldError(f"query.#{place}", FieldCode.UNKNOWN_FIELD, f"is not a parameter of this path; use only: {names}")
         for place, _ in enumerate(sorted(set(request.query_params) - known.keys())[:MOST_FINDINGS], start=1)
     ]
     times = Counter(name for name, _ in request.query_params.multi_items() if name in known)

@@ -1,79 +1,69 @@
-"""Bodies as the OpenAPI document shows them. What is taken is decided by the client alone, which names every fault."""
+"""Request bodies as the OpenAPI document shows them. Only the client decides what is valid, and reports every fault."""
 
 from typing import Any
 
-from outbound_chat.http.wire.shape_schemas import SCHEMAS, closed, named, schema_of
+from outbound_chat.http.wire.shape_schemas import RAW, SHORT, closed, named
 from outbound_chat.model.jobs import JobState
-from outbound_chat.request import OPTIONS, SPEC
 
 _TEXT = {"type": "string"}
 _TIME = {"type": "string", "format": "date-time"}
 
+# Also of parameters.
+BUDGET = "Name of the budget; required if there are several."
+FILTERS = {word: f"Only those of this {word}." for word in ("sender", "tenant", "batch")}
+DEAD_STATE = "Only jobs in this state."
+DEAD_CODE = "Only jobs whose last attempt ended with this code, such as `refused`."
+CURSOR = "`cursor` of the previous page."
+LIMIT = "Size of the page."
+
 OWN: dict[str, Any] = {
-    "sender": {**_TEXT, "description": "Name of the sender in the settings."},
-    "tenant": {**_TEXT, "description": "Customers of yours that take turns: 1 to 32 letters, digits, `_` or `-`."},
+    "sender": {**_TEXT, "description": "Name of the sender, as in the settings."},
+    "tenant": {
+        **_TEXT,
+        "description": "Tenant this counts toward; tenants take turns. 1 to 32 letters, digits, `_` or `-`.",
+    },
     "priority": {
         **_TEXT,
         "enum": ["urgent", "normal", "bulk"],
-        "description": "Without it `normal`; for batches `bulk`.",
+        "description": "Which messages go first. Default: `normal`, or `bulk` in a batch.",
     },
-    "durability": {**_TEXT, "enum": ["memory", "fsync"], "description": "How safe it must be before the answer."},
-    "callback_url": {**_TEXT, "maxLength": 2_000, "description": "`https://` URL that is told of the end."},
+    "durability": {
+        **_TEXT,
+        "enum": ["memory", "fsync"],
+        "description": "What the response guarantees: the message is in Redis's memory, or on its disk.",
+    },
+    "callback_url": {**_TEXT, "maxLength": 2_000, "description": "`https://` URL to notify when the message is final."},
 }
 TIMING: dict[str, Any] = {
-    "send_at": {**_TIME, "description": "Not before this time: at most 5 minutes back and a year ahead."},
-    "expires_at": {**_TIME, "description": "No call after this time."},
+    "send_at": {**_TIME, "description": "Earliest time to send: at most 5 minutes in the past and a year ahead."},
+    "expires_at": {**_TIME, "description": "Latest time to send; after it, the job ends as `expired`."},
     "expires_in": {
         **_TEXT,
         "pattern": "^[1-9][0-9]{0,7}[smhd]$",
-        "description": (
-            "In place of `expires_at`: no call after so long, as `10m`, at most a year, from `send_at` on, or from now."
-        ),
+        "description": "Instead of `expires_at`: time after `send_at`, or after now, such as `10m`. At most a year.",
     },
     "idempotency_key": {
         **_TEXT,
         "minLength": 1,
         "maxLength": 255,
-        "description": "The same key and content give the same job.",
+        "description": "Repeating a request with the same key and content returns the same job.",
     },
 }
-RAW: dict[str, Any] = {member: schema_of(shape) for member, shape in SPEC.members.items()}
-_SEGMENT = {"anyOf": [_TEXT, {"type": "integer", "format": "int32"}, RAW["SegmentAttributes"]["additionalProperties"]]}
-_MEANINGS = {
-    "contact_flow_id": "Flow of the chat, instead of the sender's.",
-    "segment_attributes": "Segment attributes; a text or number is short for `ValueString` or `ValueInteger`.",
-    "attributes": "Contact attributes, for the flow.",
-    "chat_duration_in_minutes": "Life of the chat.",
-    "participant_details": "The customer, as in the API; `display_name` is short for it.",
-    "initial_system_message": "The message, as in the API; `text` is short for it.",
-    "initial_templated_system_message": "A message from a template, such as one of WhatsApp.",
-    "related_contact_id": "A contact that this one is linked with.",
-    "supported_messaging_content_types": "What the customer's channel can show; `text/plain` is among them.",
-}
-SHORT: dict[str, Any] = {
-    "text": {**SCHEMAS["ChatMessage"]["properties"]["Content"], "description": "The message."},
-    "display_name": {
-        **SCHEMAS["ParticipantDetails"]["properties"]["DisplayName"],
-        "description": "Display name of the customer.",
-    },
-    **{option: {**RAW[OPTIONS[option]], "description": meaning} for option, meaning in _MEANINGS.items()},
-}
-SHORT["segment_attributes"] |= {"additionalProperties": _SEGMENT}
 TO: dict[str, Any] = {
-    "to": {**_TEXT, "description": "Phone number in E.164 form."},
-    "client_token": {**RAW["ClientToken"], "description": "Used instead of the token made from the job id."},
+    "to": {**_TEXT, "description": "The customer's phone number in E.164 form, such as `+12025550123`."},
+    "client_token": RAW["ClientToken"],
 }
 
 
 def body_of(content: dict[str, Any], *parameters: dict[str, Any], required: bool = True) -> dict[str, Any]:
-    """What a route adds to its part of the document."""
+    """Returns what a route adds to its part of the document."""
     body: dict[str, Any] = {"requestBody": {"required": required, "content": content}}
     return {**body, "parameters": list(parameters)} if parameters else body
 
 
-def json_body(name: str, example: Any, properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    """The same for a body that is one JSON object."""
-    schema = named(name, closed(properties, *required))
+def json_body(name: str, description: str, example: Any, properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    """Does the same for a body that is one JSON object."""
+    schema = named(name, closed(properties, *required, description=description))
     return body_of({"application/json": {"schema": schema, "example": example}})
 
 
@@ -82,14 +72,16 @@ def _idempotency_key(description: str) -> dict[str, Any]:
     return {**key, "schema": TIMING["idempotency_key"]}
 
 
-JOB = named("NewJob", closed({**OWN, **TO, **SHORT, **TIMING}, "sender", "to", description="A job in the short form."))
+JOB = named(
+    "NewJob", closed({**OWN, **TO, **SHORT, **TIMING}, "sender", "to", description="A message in the short form.")
+)
 RAW_JOB = named(
     "RawJob",
     closed(
         {**OWN, **RAW, **TIMING},
         "DestinationEndpoint",
-        description="Exactly what StartOutboundChatContact takes; without `sender` that of its instance and source "
-        "number.",
+        description="A StartOutboundChatContact request in the API's own form. Without `sender`, its instance and "
+        "source number decide which sender it is.",
     ),
 )
 _JOB_EXAMPLES = {
@@ -131,27 +123,27 @@ JOB_LIST = named(
     {
         "type": "array",
         "maxItems": 500,
-        "description": "Jobs in either form. What is wrong with one is answered for that job alone.",
+        "description": "Messages in either form. An invalid one is refused without affecting the others.",
         "items": {"oneOf": [JOB, RAW_JOB]},
     },
 )
 JOB_BODY = body_of(
     {"application/json": {"schema": {"oneOf": [JOB, RAW_JOB, JOB_LIST]}, "examples": _JOB_EXAMPLES}},
-    _idempotency_key("The same as `idempotency_key` in the body; not for a list."),
+    _idempotency_key("Same as `idempotency_key` in the body. Not allowed with a list."),
 )
-_IDS = {"ids": {"type": "array", "items": _TEXT, "maxItems": 1_000, "description": "Of jobs."}}
-IDS_BODY = json_body("JobIds", {"ids": ["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"]}, _IDS, "ids")
+_IDS = {"ids": {"type": "array", "items": _TEXT, "maxItems": 1_000, "description": "Ids of jobs."}}
+IDS_BODY = json_body("JobIds", "The jobs.", {"ids": ["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"]}, _IDS, "ids")
 _PART = named(
     "BatchPart",
     closed(
         {
             "rows": {
                 **_TEXT,
-                "description": "Only these rows, counted from 1: `7`, `15001-20000`, `15001-` or several, with commas.",
+                "description": "Only these rows, counted from 1: `7`, `15001-20000`, `15001-`, or several with commas.",
             },
-            "state": {**_TEXT, "enum": ["scheduled", "queued", "sending"], "description": "Only jobs of this state."},
+            "state": {**_TEXT, "enum": ["scheduled", "queued", "sending"], "description": "Only jobs in this state."},
         },
-        description="What to cancel of a batch. Without a body: all of it, and the batch is closed.",
+        description="The part of a batch to cancel. Without a body, all of the batch is cancelled and closed.",
     ),
 )
 PART_BODY = body_of({"application/json": {"schema": _PART, "example": {"rows": "15001-20000"}}}, required=False)
@@ -159,103 +151,136 @@ PART_BODY = body_of({"application/json": {"schema": _PART, "example": {"rows": "
 _TEMPLATE = named(
     "MessageTemplate",
     closed(
-        {"text": _TEXT, "display_name": _TEXT, "attributes": {"type": "object", "additionalProperties": _TEXT}},
+        {
+            "text": {**_TEXT, "description": "The message."},
+            "display_name": {**_TEXT, "description": "The customer's display name."},
+            "attributes": {**RAW["Attributes"], "additionalProperties": _TEXT},
+        },
         minProperties=1,
-        description="What rows share, with placeholders.",
+        description="Texts with placeholders, which each row fills in.",
     ),
 )
-_SHARED = {
+SHARED = {
     **OWN,
-    "name": {**_TEXT, "maxLength": 200},
-    "weight": {"type": "number", "minimum": 0.01, "maximum": 100},
-    "concurrency": {"type": "integer", "minimum": 1},
+    "name": {**_TEXT, "maxLength": 200, "description": "Name of the batch, for people."},
+    "weight": {
+        "type": "number",
+        "minimum": 0.01,
+        "maximum": 100,
+        "description": "Turns that this batch gets for each turn of another batch of its tenant. Default: 1.",
+    },
+    "concurrency": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Calls of this batch that may run at the same time. Default: no limit.",
+    },
     "hold": {
         **_TEXT,
         "maxLength": 1_000,
-        "description": "Why nothing of it is sent until somebody releases the batch.",
+        "description": "Reason to hold the batch from the start: nothing is sent until somebody releases it.",
     },
     "template": {
         "oneOf": [_TEXT, _TEMPLATE],
-        "description": "The message with `{name}` or `{name|default}` in it, or an object; each row brings the values.",
+        "description": "The message with placeholders, `{name}` or `{name|default}`, which each row fills in; or an "
+        "object with several such texts.",
     },
     **SHORT,
+    "text": {**SHORT["text"], "description": "Default message for rows without one."},
 }
 _ROW = {
     "type": "object",
     "properties": {**{name: schema for name, schema in OWN.items() if name != "durability"}, **TO, **SHORT, **TIMING},
     "additionalProperties": True,
     "required": ["to"],
-    "description": "A job in the short form, and the values of a template. What is wrong with a row is answered for it "
-    "alone.",
+    "description": "A message in the short form, and values for the template. An invalid row is rejected without "
+    "affecting the others.",
 }
-_ROWS = {"type": "array", "items": named("Row", _ROW), "description": "A message each."}
+_ROWS = {"type": "array", "items": named("Row", _ROW), "description": "One object per message."}
 _CSV = "to,text\n+12025550101,Your parcel has left.\n+12025550102,Your parcel is late.\n"
 _LINES = '{"to": "+12025550101", "text": "Your parcel has left."}\n'
+_BATCH = closed({**SHARED, "rows": _ROWS}, "sender", "rows", description="Messages, and what they share.")
 BATCH_BODY = body_of(
     {
         "application/json": {
-            "schema": named("NewBatch", closed({**_SHARED, "rows": _ROWS}, "sender", "rows")),
+            "schema": named("NewBatch", _BATCH),
             "example": {"sender": "support", "text": "Your parcel has left.", "rows": [{"to": "+12025550101"}]},
         },
-        "text/csv": {"schema": _TEXT, "example": _CSV},
-        "application/x-ndjson": {"schema": _TEXT, "example": _LINES},
+        "text/csv": {
+            "schema": {**_TEXT, "description": "A row of field names, then a row per message."},
+            "example": _CSV,
+        },
+        "application/x-ndjson": {"schema": {**_TEXT, "description": "One JSON object per line."}, "example": _LINES},
     },
-    _idempotency_key("The same key is the same batch: a request that broke off is repeated, and goes on there."),
+    _idempotency_key(
+        "Identifies the batch. Repeat an interrupted request with the same key: it resumes where it stopped."
+    ),
 )
-_REASON = {"reason": {**_TEXT, "minLength": 1, "description": "Why, for those who will wonder."}}
-REASON_BODY = json_body("HoldReason", {"reason": "wrong text"}, _REASON, "reason")
+_REASON = {"reason": {**_TEXT, "minLength": 1, "description": "Why it is held, for other operators."}}
+REASON_BODY = json_body("HoldReason", "Why the batch is held.", {"reason": "wrong text"}, _REASON, "reason")
 _SCOPE = {
-    "scope": {**_TEXT, "enum": ["budget", "sender", "instance", "tenant", "batch"]},
-    "name": {**_TEXT, "description": "Which one; of a batch its id."},
+    "scope": {
+        **_TEXT,
+        "enum": ["budget", "sender", "instance", "tenant", "batch"],
+        "description": "What kind of thing to hold.",
+    },
+    "name": {**_TEXT, "description": "Name of the budget, sender, instance or tenant, or id of the batch."},
 }
 _HOLD_EXAMPLE = {"scope": "sender", "name": "support", "reason": "the number is being ported"}
-HOLD_BODY = json_body("NewHold", _HOLD_EXAMPLE, {**_SCOPE, **_REASON}, "scope", "name", "reason")
-_SEARCH = {
-    "to": {**_TEXT, "description": "Phone number in E.164 form."},
-    "budget": _TEXT,
-    "sender": _TEXT,
-    "tenant": _TEXT,
-    "state": {**_TEXT, "enum": [*JobState]},
-    "code": {**_TEXT, "description": "Our code of the last attempt, such as `refused`."},
-    "since": {**_TEXT, "format": "date-time", "description": "Enqueued at this time or later."},
-    "until": {**_TEXT, "format": "date-time", "description": "Enqueued before this time."},
-    "idempotency_key": {**_TEXT, "description": "The job with this key; with `tenant`, if it has one. Not with `to`."},
-    "cursor": {**_TEXT, "description": "Of the answer before."},
-    "limit": {"type": "integer", "minimum": 1, "maximum": 500},
+HOLD_BODY = json_body(
+    "NewHold", "What to hold, and why.", _HOLD_EXAMPLE, {**_SCOPE, **_REASON}, "scope", "name", "reason"
+)
+SEARCH = {
+    "to": {**_TEXT, "description": "Phone number in E.164 form. Requires `results.find_by_number`."},
+    "budget": {**_TEXT, "description": BUDGET},
+    "sender": {**_TEXT, "description": "Only jobs of this sender."},
+    "tenant": {**_TEXT, "description": "Only jobs of this tenant."},
+    "state": {**_TEXT, "enum": [*JobState], "description": DEAD_STATE},
+    "code": {**_TEXT, "description": DEAD_CODE},
+    "since": {**_TEXT, "format": "date-time", "description": "Only jobs enqueued at this time or later."},
+    "until": {**_TEXT, "format": "date-time", "description": "Only jobs enqueued before this time."},
+    "idempotency_key": {
+        **_TEXT,
+        "description": "The job with this key, which belongs to `tenant` if it has one. Not with `to`.",
+    },
+    "cursor": {**_TEXT, "description": CURSOR},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 500, "description": LIMIT},
 }
-SEARCH_BODY = json_body("JobSearch", {"to": "+12025550123"}, _SEARCH)
+SEARCH_BODY = json_body("JobSearch", "Which jobs to find.", {"to": "+12025550123"}, SEARCH)
+_FORCE = {"type": "boolean", "description": "Replay a job even if the customer might be texted twice. Default: false."}
 _DEAD_LETTERS = {
-    "budget": _TEXT,
-    "state": {**_TEXT, "enum": ["failed", "uncertain"]},
-    "code": {**_TEXT, "description": "Our code of the last attempt, such as `refused`."},
-    "sender": _TEXT,
-    "tenant": _TEXT,
-    "batch": _TEXT,
-    "cursor": {**_TEXT, "description": "Of the answer before."},
-    "limit": {"type": "integer", "minimum": 1, "maximum": 500},
-    "force": {"type": "boolean", "description": "Also those that may text the customer twice."},
+    "budget": {**_TEXT, "description": BUDGET},
+    **{name: {**_TEXT, "description": text} for name, text in FILTERS.items()},
+    "state": {**_TEXT, "enum": ["failed", "uncertain"], "description": DEAD_STATE},
+    "code": {**_TEXT, "description": DEAD_CODE},
+    "cursor": {**_TEXT, "description": CURSOR},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 500, "description": LIMIT},
+    "force": _FORCE,
 }
-REPLAYS_BODY = json_body("ReplayFilter", {"code": "unreachable"}, _DEAD_LETTERS)
+REPLAYS_BODY = json_body("ReplayFilter", "Which jobs to replay.", {"code": "unreachable"}, _DEAD_LETTERS)
 _CHANGES = named(
     "ReplayChanges",
     closed(
-        {**TO, **SHORT, "force": {"type": "boolean"}},
-        description="What is replaced in the request; that needs a new token.",
+        {**TO, **SHORT, "force": _FORCE},
+        description="Fields to replace in the request. A changed request gets a new client token.",
     ),
 )
 REPLAY_BODY = body_of({"application/json": {"schema": _CHANGES, "example": {"force": False}}}, required=False)
 _WEBHOOKS = {
-    "ids": {"type": "array", "items": _TEXT, "maxItems": 500, "description": "Of dead webhooks."},
-    "all": {"type": "boolean", "description": "All of the budget, instead of ids."},
-    "budget": {**_TEXT, "description": "With `all`, where there are several."},
+    "ids": {"type": "array", "items": _TEXT, "maxItems": 500, "description": "Ids of dead webhooks."},
+    "all": {"type": "boolean", "description": "Post all dead webhooks of the budget, instead of `ids`."},
+    "budget": {**_TEXT, "description": f"For `all`. {BUDGET}"},
 }
-REPLAY_WEBHOOKS_BODY = json_body("WebhookReplay", {"all": True}, _WEBHOOKS)
+REPLAY_WEBHOOKS_BODY = json_body("WebhookReplay", "Which dead webhooks to post again.", {"all": True}, _WEBHOOKS)
 _NUMBERS = {"numbers": {"type": "array", "items": _TEXT, "description": "Phone numbers in E.164 form."}}
+_WHY = {"reason": {**_TEXT, "maxLength": 200, "description": "Why they are on the list, for people."}}
 _EXAMPLE = {"numbers": ["+12025550199"]}
 SUPPRESS_BODY = json_body(
     "NumbersToSuppress",
+    "Numbers that the sender must not contact.",
     {**_EXAMPLE, "reason": "answered STOP"},
-    {**_NUMBERS, "reason": {**_TEXT, "maxLength": 200}},
+    {**_NUMBERS, **_WHY},
     "numbers",
 )
-UNSUPPRESS_BODY = json_body("NumbersToUnsuppress", _EXAMPLE, _NUMBERS, "numbers")
+UNSUPPRESS_BODY = json_body(
+    "NumbersToUnsuppress", "Numbers that the sender may contact again.", _EXAMPLE, _NUMBERS, "numbers"
+)

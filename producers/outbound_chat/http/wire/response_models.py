@@ -1,4 +1,4 @@
-"""Responses as the OpenAPI document shows them: our records, and what only HTTP adds. `model.json` writes them all."""
+"""Responses as the OpenAPI document shows them: records, and what only HTTP adds. `model.json` writes them all."""
 
 import copy
 from typing import Any
@@ -24,7 +24,7 @@ from outbound_chat.model.operations import (
 from outbound_chat.model.why import Why
 
 _CONFIG = ConfigDict(use_attribute_docstrings=True, extra="forbid", json_schema_serialization_defaults_required=True)
-# Their docstrings describe their members. Only the documentation needs that, and `model` does not know pydantic.
+# Their docstrings describe their members. Only the documentation needs this, and `model` does not import pydantic.
 # https://docs.pydantic.dev/latest/concepts/dataclasses/#dataclass-config
 for _record in (
     *(Attempt, Batch, BatchPage, BudgetStatus, Cancellation, DeadLetters, DeadWebhook, Event, FieldError, Hold, Job),
@@ -34,16 +34,20 @@ for _record in (
 
 _ADDED: dict[str, dict[str, Any]] = {
     "Job": {
-        "priority": {"type": "string", "enum": ["urgent", "normal", "bulk"]},
-        "final": {"type": "boolean", "description": "Whether it will stay as it is."},
+        "priority": {
+            "type": "string",
+            "enum": ["urgent", "normal", "bulk"],
+            "description": "Which jobs go first.",
+        },
+        "final": {"type": "boolean", "description": "Whether the job has ended."},
         "error": {
             "anyOf": [{"$ref": "#/components/schemas/Attempt"}, {"type": "null"}],
-            "description": "The last attempt that led to no contact; null when the job was sent.",
+            "description": "The last attempt that created no contact; null if the job was sent.",
         },
     },
-    "Batch": {"remaining": {"type": "integer", "description": "Jobs that are not final yet."}},
+    "Batch": {"remaining": {"type": "integer", "description": "Jobs that are not final."}},
 }
-"""Members that `model.json` adds to records, or writes in another form."""
+"""Members that `model.json` adds to records or writes in another form."""
 
 
 class _Model(BaseModel):
@@ -51,162 +55,183 @@ class _Model(BaseModel):
 
 
 class JobsById(_Model):
-    """Many jobs by their ids."""
+    """Jobs by their ids."""
 
     jobs: dict[str, Job | None]
-    """Every id that was asked for; null where no job has it."""
+    """A job for each requested id; null for an unknown id."""
 
 
 class JobOutcome(_Model):
-    """What became of a job of a list."""
+    """The result of one job of a list."""
 
     status: int
-    """The status code that a request for this job alone would have had: 201, or 200 if it was there before."""
+    """The status code that a request for this job alone would have had: 201, or 200 if the job already existed."""
     job: Job | None
-    """The job; null if it was not accepted."""
+    """The job; null if it was refused."""
     problem: "ProblemDetails | None"
-    """Why it was not accepted; null if it was."""
+    """Why it was refused; null if it was accepted."""
 
 
 class JobOutcomes(_Model):
-    """What became of a list of jobs."""
+    """The results of a list of jobs."""
 
     jobs: list[JobOutcome]
-    """One for each job, in their order."""
+    """One result per job, in the order of the request."""
 
 
 class RejectedRow(_Model):
-    """A row that was refused; nothing of it was stored."""
+    """A row that was rejected. Nothing of it was stored."""
 
     row: int
-    """Place among the rows, from 1."""
+    """Position among the rows, from 1."""
     line: int | None
-    """Line of the body on which it begins, from 1; null for a JSON body."""
+    """Line of the body where the row begins, from 1; null for a JSON body."""
     errors: list[FieldError]
+    """Everything that is wrong with it."""
 
 
 class Receipt(_Model):
-    """What became of the rows."""
+    """What happened to the rows."""
 
     id: str
+    """Id of the batch."""
     accepted: int
     """Jobs accepted."""
     rejected: int
+    """Rows rejected."""
     duplicates: int
-    """Rows whose idempotency key belongs to an earlier job that asked for the same."""
+    """Rows whose idempotency key belongs to an earlier job with the same content; nothing was added."""
     resumed_rows: int
-    """Rows that an earlier request with the same Idempotency-Key had added; they are among the other counts."""
+    """Rows that an earlier request with the same Idempotency-Key added; the other counts include them."""
     repeated: bool
-    """The batch of the Idempotency-Key was closed before: nothing new was accepted."""
+    """The batch with this Idempotency-Key was already closed: nothing new was accepted."""
     rejections_omitted: int
-    """Refused rows beyond the first 20 MB of `rejections`, of which only the number is known."""
+    """Rejected rows that are missing in `rejections`, which holds at most 20 MB."""
     rejections: list[RejectedRow]
-    """In the order in which they were found; a long list streams in last."""
+    """The rejected rows, in the order in which they were found. A long list is streamed after the counts."""
 
 
 class ProblemDetails(_Model):
-    """An error (RFC 9457)."""
+    """An error response (RFC 9457)."""
 
     model_config = ConfigDict(extra="allow")
 
     type: str
+    """Path of the documentation of this code."""
     title: str
+    """Short summary of the code."""
     status: int
+    """The status code of the response."""
     detail: str
+    """What happened and what to do, for people."""
     code: str
-    """Stable code, such as `unknown_job`."""
+    """Stable code for programs, such as `unknown_job`."""
     errors: list[FieldError] | None = None
-    """Everything that is wrong with the request."""
+    """Every invalid field, if the request is invalid."""
 
 
 class RefusedReplay(_Model):
-    """A job that was not sent again."""
+    """A job that was not replayed."""
 
     id: str
+    """Id of the job."""
     code: str
+    """Stable code, as in a problem."""
     detail: str
+    """Why it was not replayed, for people."""
 
 
 class Replays(_Model):
-    """What became of a page of failed and uncertain jobs."""
+    """The result of replaying a page of jobs."""
 
     jobs: list[Job]
     """The new jobs."""
     refused: list[RefusedReplay]
+    """Jobs that were not replayed."""
     cursor: str | None
-    """To give for the next page; null: this was the last."""
+    """Cursor of the next page; null if this is the last page."""
 
 
 class HoldList(_Model):
-    """All stops."""
+    """Holds."""
 
     holds: list[Hold]
+    """The holds."""
 
 
 class Released(_Model):
-    """Whether something was held."""
+    """The result of a release."""
 
     released: bool
+    """Whether there was a hold to release."""
 
 
 class BudgetList(_Model):
     """All budgets."""
 
     budgets: list[BudgetStatus]
+    """The status of each budget."""
 
 
 class SenderName(_Model):
-    """A sender of the settings."""
+    """A sender in the settings."""
 
     name: str
+    """Name of the sender."""
     channel: str
+    """`sms` or `whatsapp`."""
     budget: str
+    """Budget that its calls count toward."""
 
 
 class SenderList(_Model):
-    """All senders."""
+    """All senders that the API key may use."""
 
     senders: list[SenderName]
+    """The senders."""
 
 
 class Changed(_Model):
-    """How many numbers the list gained or lost."""
+    """How much a suppression list changed."""
 
     changed: int
+    """Numbers added or removed."""
 
 
 class WebhookHostList(_Model):
-    """All hosts that webhooks wait for."""
+    """Hosts that webhooks are posted to."""
 
     hosts: list[WebhookHost]
+    """The hosts."""
 
 
 class DeadWebhookList(_Model):
-    """A page of webhooks that were given up."""
+    """A page of dead webhooks."""
 
     webhooks: list[DeadWebhook]
+    """The dead webhooks, newest first."""
 
 
 class ReplayedWebhooks(_Model):
-    """What became of a replay."""
+    """The result of replaying webhooks."""
 
     replayed: int
     """Webhooks that will be posted again."""
     not_dead: list[str]
-    """Ids that no dead webhook has, or that the API key does not show."""
+    """Ids without a dead webhook, or with one that the API key may not see."""
 
 
 def _add_why(schemas: dict[str, Any]) -> None:
-    """Adds what `with_why` adds to a job or batch, which has it only where a request with `wait` ran out of time; and
-    what a batch has of which a part was cancelled.
+    """Adds what `with_why` adds to a job or batch that was not final after `wait`, and the counts of a part that was
+    cancelled.
     """
     schema = copy.deepcopy(schemas["Why"])
     del schema["properties"]["job"]
     schema["required"].remove("job")
-    schemas["Explanation"] = {**schema, "title": "Explanation", "description": "What a job waits for."}
+    schemas["Explanation"] = {**schema, "title": "Explanation", "description": "Why a job waits."}
     reference = {"$ref": "#/components/schemas/Explanation"}
     for name, what in (("Job", "it"), ("Batch", "its next job")):
-        text = f"Only of a request with `wait` whose time was over: what {what} waits for."
+        text = f"Only if it is not final after `wait`: what {what} waits for."
         schemas[name]["properties"]["why"] = {"anyOf": [reference, {"type": "null"}], "description": text}
     part = {"$ref": "#/components/schemas/Cancellation"}
     text = "Only if `rows` or `state` were cancelled: what became of those jobs."
@@ -214,14 +239,14 @@ def _add_why(schemas: dict[str, Any]) -> None:
 
 
 def complete(schemas: dict[str, Any]) -> None:
-    """Makes the schemas of the OpenAPI document say what is sent: FastAPI knows neither problems nor `model.json`."""
+    """Adds to the schemas of the OpenAPI document what FastAPI doesn't know: problems, and what `model.json` does."""
     problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= {**problem.pop("$defs"), ProblemDetails.__name__: problem}
     for name, members in _ADDED.items():
         schemas[name]["properties"] |= members
         schemas[name]["required"] = sorted({*schemas[name]["required"], *members})
     _add_why(schemas)
-    # Only the answer of `enqueue` in Python has it.
+    # Only the result of `enqueue` in Python has it.
     del schemas["Job"]["properties"]["repeated"], schemas["Priority"]
     schemas["Job"]["required"].remove("repeated")
     for schema in schemas.values():

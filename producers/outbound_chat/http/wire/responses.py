@@ -1,4 +1,4 @@
-"""Makes and documents responses: JSON of our records, and the problems that a route may return."""
+"""Builds and documents responses: records as JSON, and the problems that a route may return."""
 
 from collections.abc import Iterable, Mapping
 from types import UnionType
@@ -19,11 +19,14 @@ Responses = dict[int | str, dict[str, Any]]
 PROBLEM = {"$ref": f"#/components/schemas/{ProblemDetails.__name__}"}
 
 _DESCRIPTIONS = {status: f"{title}." for status, title in TITLES.values()} | {
-    400: "The request is invalid; `errors` has every field.",
-    404: "Not found, or the API key may not see it.",
-    409: "Not possible in the present state.",
-    429: "Too many requests; wait `Retry-After` seconds.",
-    503: "Redis can't be reached or refuses, or a key is missing; try again after `Retry-After` seconds.",
+    400: "The request is invalid; `errors` lists every invalid field.",
+    401: "The API key is missing or invalid.",
+    403: "The API key does not allow this.",
+    404: "It does not exist, or the API key does not allow access to it.",
+    409: "The current state does not allow this; `code` says why.",
+    415: "The media type, charset or encoding of the body is not supported.",
+    429: "Too many requests. Retry after `Retry-After` seconds.",
+    503: "Redis is unavailable or refused this, or an encryption key is missing. Retry after `Retry-After` seconds.",
 }
 _ALWAYS = (400, 431, 500)
 _OF_KEYS = (401, 403, 429, 503)
@@ -31,25 +34,25 @@ OF_BODIES = (408, 413, 415)
 
 
 def json_response(value: Any, status: int = 200, **headers: str) -> Response:
-    """Returns a response with a record of ours as JSON."""
+    """Returns a response with a record as JSON."""
     return Response(to_json(value), status, headers=headers, media_type="application/json")
 
 
 def with_why(record: Job | Batch, why: Why) -> dict[str, Any]:
-    """Returns a job or batch, for a caller whose `wait` ran out, with what it waits for."""
+    """Returns a job or batch that is not final after `wait`, with the reason why it waits."""
     explained = json_default(why)
     del explained["job"]
     return {**json_default(record), "why": explained}
 
 
 async def listed(name: str, items: Iterable[Any], turns: Turns) -> bytes:
-    """Returns an object with one list as JSON, and lets others take turns with that."""
+    """Returns an object with one list as JSON, taking turns with other requests."""
     parts = [to_json(item) async for item in turns.each(items)]
     return b'{"%b":[%b]}' % (name.encode(), b",".join(parts))
 
 
 async def keyed(name: str, items: Mapping[str, Any], turns: Turns) -> bytes:
-    """Does the same for an object in place of the list."""
+    """Does the same for an object instead of the list."""
     parts = [b"%b:%b" % (to_json(key), to_json(value)) async for key, value in turns.each(items.items())]
     return b'{"%b":{%b}}' % (name.encode(), b",".join(parts))
 
@@ -57,13 +60,15 @@ async def keyed(name: str, items: Mapping[str, Any], turns: Turns) -> bytes:
 def responses(
     answer: type | UnionType | None, *problems: int, status: int = 200, public: bool = False, **others: str
 ) -> Responses:
-    """Documents the responses of a route: its model, its problems, and those that every route may return.
+    """Documents the responses of a route: its model, its own problems, and those of every route.
 
-    `public`: the route asks for no API key.
+    `public`: the route needs no API key.
 
-    `others`: descriptions of more responses with the same model by their status, such as `_200="…"`.
+    `others`: more statuses with the same model and their descriptions, such as `_200="…"`.
     """
-    found: Responses = {status: {"model": answer}} if answer else {}
+    found: Responses = (
+        {status: {"model": answer, "description": " ".join((answer.__doc__ or "").split())}} if answer else {}
+    )
     for name, description in others.items():
         found[int(name.removeprefix("_"))] = {"model": answer, "description": description}
     for number in sorted({*_ALWAYS, *(() if public else _OF_KEYS), *problems}):

@@ -1,4 +1,4 @@
-"""Rows that stream in with a request, and reports of those that are rejected: neither is kept in memory."""
+"""Streams the rows of a request, and the reports of rejected rows. Neither is kept in memory."""
 
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -21,18 +21,18 @@ KEPT_ROWS = 2_400
 """Rows whose line is kept: more than two chunks may have, after which a row may still be rejected."""
 IN_MEMORY = 262_144
 MOST_LISTED = 20_000_000
-"""Bytes kept of the reports of rejected rows, enough for some 100,000; the rest are only counted."""
+"""Bytes of reports of rejected rows that are kept, enough for about 100,000. The rest are only counted."""
 MOST_BLANK = 50_000_000
-"""Bytes accepted without a row. The leftovers of a spreadsheet, a million rows of 20 empty cells, have 21 million."""
+"""Bytes accepted without a row. A million empty rows of 20 cells, left over from a spreadsheet, have 21 million."""
 _PART = 65_536
 _SLICE = 16_384
-"""Bytes read without a rest; 10 ms if they are all blank lines."""
+"""Bytes read without a pause, which is 10 ms if they are all blank lines."""
 
 Given = Mapping[str, Any] | InvalidJob
 
 
 class RowsBody:
-    """Reads the rows of a body, and keeps their lines."""
+    """Reads the rows of a body, and remembers their lines."""
 
     def __init__(self, request: Request, media_type: str, template: Template | None, form: Form) -> None:
         self._request = request
@@ -45,7 +45,7 @@ class RowsBody:
         return self._lines.get(row)
 
     async def rows(self) -> AsyncIterator[Given]:
-        """Yields each row as it comes.
+        """Yields each row as it arrives.
 
         Raises:
             UnusableFile: the rest of the body can't be used.
@@ -79,13 +79,13 @@ class RowsBody:
 
 
 class Rejections:
-    """Collects why rows were rejected, as JSON in a temporary file. It has no value of a row."""
+    """Collects why rows were rejected, as JSON in a temporary file, without values of rows."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # closed by whoever has it
         self._bytes = 0
         self.omitted = 0
-        """The number of rejections that had no more room."""
+        """The number of rejections that did not fit."""
 
     def add(self, rejection: Rejection, line: int | None) -> None:
         """Adds one while there is room."""

@@ -1,7 +1,7 @@
-"""Lets other requests take turns with work whose size a caller chooses, and ends it when the caller has gone.
+"""Lets other requests take turns with work whose size a caller chooses, and ends it when the caller disconnects.
 
-A few bytes of gzip or JSON may be millions of rows. Rows that are all rejected never wait, so without this nobody else
-would be served meanwhile, and nobody would notice that the caller hung up.
+A few bytes of gzip or JSON may be millions of rows. Rejected rows never wait for Redis, so without this no other
+request would be served meanwhile, and a disconnect would go unnoticed.
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from starlette.requests import ClientDisconnect, Request
 T = TypeVar("T")
 
 HAS_GONE = "outbound_chat.has_gone"
-"""Key of the scope with the function that says whether the caller has hung up."""
+"""Key of the scope for the function that returns whether the caller has disconnected."""
 TURN_SECONDS = 0.01
-"""How long others wait at most; a liveness probe of one second then passes next to a hundred such requests."""
+"""Longest wait of others. A liveness probe with a timeout of a second then passes next to a hundred such requests."""
 
 
 class Turns:
-    """The turns of one request."""
+    """The turns of a request."""
 
     def __init__(self, request: Request) -> None:
         self._has_gone: Callable[[], bool] = request.scope[HAS_GONE]
@@ -35,7 +35,7 @@ class Turns:
         """Gives others their turn.
 
         Raises:
-            ClientDisconnect: the caller has gone.
+            ClientDisconnect: the caller has disconnected.
         """
         await asyncio.sleep(0)
         if self._has_gone():
