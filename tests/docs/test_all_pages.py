@@ -40,7 +40,17 @@ def test_every_link_leads_to_a_file_and_a_heading_that_exist(page: Path) -> None
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_the_product_is_installed_from_a_clone(page: Path) -> None:
     """Nothing is published yet: what pip would find under our name is somebody else's."""
-    assert not re.findall(r"pip install [^`\n]*outbound-chat.*", page.read_text(encoding="utf-8"))
+    for block in blocks(page):
+        assert not re.findall(r"pip install .*outbound-chat.*", block.body)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/quickstart.md"])
+def test_people_read_which_command_is_for_a_clone_and_which_for_the_index(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert "pip install '.[all]'" in text
+    (later,) = [part for part in text.split("\n\n") if "pip install 'outbound-chat[all]'" in part]
+    assert "not published yet" in later or "No version is published yet" in later
+    assert "`outbound-chat[cli]`" in later  # as the hints of the program name the package
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)

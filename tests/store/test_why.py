@@ -272,9 +272,7 @@ class Row:
         return self.situation.__name__
 
 
-OVER_AT_NIGHT = (
-    "h: when the quiet hours of the sender sms are over where its number is, or at its send_at if it was given one."
-)
+OVER_AT_NIGHT = "h: at its send_at, or when the quiet hours of the sender sms end where its number is."
 TABLE = [
     Row(sent, R.FINAL, "Connect accepted it"),
     Row(failed, R.FINAL, "it failed (refused: no such template)"),

@@ -81,8 +81,8 @@ def _own_time(job: Job, now: datetime, *, quiet: bool) -> Iterator[Stop]:
     elif job.state is JobState.SCHEDULED:
         # Quiet hours end on a whole minute. Which of the two moved the job is not stored.
         may_be_quiet = quiet and not (due.second or due.microsecond)
-        over = f"when the quiet hours of the sender {job.sender} are over where its number is"
-        when = f": {over}, or at its send_at if it was given one" if may_be_quiet else ", at its send_at"
+        over = f"when the quiet hours of the sender {job.sender} end where its number is"
+        when = f": at its send_at, or {over}" if may_be_quiet else ", at its send_at"
         sentence = f"It is due {after(due - now)}{when}."
         yield Stop(reason=WaitReason.SCHEDULED, sentence=sentence, until=due, ends=True)
     elif due > now and not job.history and not quiet:
