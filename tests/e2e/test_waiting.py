@@ -98,7 +98,7 @@ def test_quiet_hours_are_said_to_be_the_reason(idle: Harness) -> None:
     done = idle.run("send", "--sender", "night", "--to", number(1), "--text", "Hello", "--wait", AT_ONCE)
 
     assert done.returncode == 4
-    assert "when the quiet hours of the sender night are over where its number is" in done.stderr
+    assert "when the quiet hours of the sender night end where its number is" in done.stderr
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
