@@ -17,7 +17,7 @@ _FENCE = re.compile(
 )
 _INDENTED = re.compile(r"(?:^ {4}.*\n(?:^\s*\n)*)+", re.MULTILINE)
 _HEADING = re.compile(r"^#+ (?P<text>.+)$", re.MULTILINE)
-_LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
+_LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 _INLINE = re.compile(r"`(?P<code>[^`\n]+)`")
 # A pipe inside of code does not end a cell when it is escaped.
 _CELL = re.compile(r"(?<!\\)\|")
@@ -106,11 +106,11 @@ def inline_code(page: Path) -> Iterator[str]:
         yield match["code"]
 
 
-def links(page: Path) -> Iterator[str]:
-    """Targets of all links."""
+def links(page: Path) -> Iterator[tuple[str, str]]:
+    """The text and the target of each link."""
     text = _FENCE.sub("", page.read_text(encoding="utf-8"))
     for match in _LINK.finditer(text):
-        yield match["target"]
+        yield match["text"], match["target"]
 
 
 def anchors(page: Path) -> set[str]:

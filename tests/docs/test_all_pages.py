@@ -17,6 +17,7 @@ from .pages import DOCS, ROOT, Block, anchors, bare, blocks, links, pages, table
 
 OURS = {"outbound_chat", "outbound_chat_config", "outbound_chat_worker"}
 PYTHON = [block for page in pages() for block in blocks(page) if block.language == "python"]
+FILE_NAME = re.compile(r"`?[\w./-]+\.(?:md|py|lua|json|toml|sh|mjs|html)`?")
 TOML = [block for page in pages() for block in blocks(page) if block.language == "toml"]
 
 
@@ -28,13 +29,19 @@ def tree(block: Block) -> ast.Module:
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_every_link_leads_to_a_file_and_a_heading_that_exist(page: Path) -> None:
-    for target in links(page):
+    for _, target in links(page):
         if re.match(r"https?://", target):
             continue
         name, _, anchor = target.partition("#")
         file = (page.parent / name).resolve() if name else page
         assert file.exists(), f"{page.name} links to {target}"
         assert not anchor or anchor in anchors(file), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_the_text_of_a_link_is_a_title_or_says_what_is_there(page: Path) -> None:
+    """The name of a file says nothing to somebody who reads the site."""
+    assert [text for text, _ in links(page) if FILE_NAME.fullmatch(text)] == []
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)

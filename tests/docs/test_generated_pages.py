@@ -7,7 +7,7 @@ import pytest
 
 from docs.generate import Table, generated, rewrite, tables
 
-from .pages import DOCS, section, table
+from .pages import DOCS, read, section, table, tables as all_tables
 
 # Cells of these columns may be empty: not every setting has a unit, nor every metric a label.
 MAY_BE_EMPTY = {"unit", "labels"}
@@ -41,6 +41,12 @@ def test_every_cell_that_people_write_is_written() -> None:
         for row in table(section(text, one.heading), next(iter(one.rows[0]))):
             empty = [column for column in one.by_hand - MAY_BE_EMPTY if not row[column]]
             assert not empty, f"{one.page}, {one.heading}: {row}"
+
+
+def test_every_field_of_the_http_api_has_a_meaning() -> None:
+    rows = [row for rows in all_tables(read("http-api.md")) for row in rows]
+    assert len(rows) > 200
+    assert [row for row in rows if not row["meaning"]] == []
 
 
 def test_tables_are_found_on_the_pages_of_reference() -> None:

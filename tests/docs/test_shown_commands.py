@@ -38,9 +38,7 @@ def test_commands_stand_in_blocks_for_the_shell() -> None:
             assert not typed or block.language == "sh", block
 
 
-@pytest.mark.parametrize(
-    "block", [block for page in pages() for block in blocks(page) if block.not_run], ids=str
-)
+@pytest.mark.parametrize("block", [block for page in pages() for block in blocks(page) if block.not_run], ids=str)
 def test_what_is_not_run_has_a_reason_in_words(block: Block) -> None:
     assert block.language == "sh"
     assert len(block.not_run.split()) > 1
