@@ -186,7 +186,8 @@ def _meaning(name: str, one: dict[str, Any], document: dict[str, Any], *, requir
 
 
 def _bounds(schema: dict[str, Any]) -> str:
-    numbers: dict[str, float] = next((one for one in [schema, *schema.get("anyOf", [])] if "minimum" in one or "maximum" in one), {})
+    forms = [schema, *schema.get("anyOf", [])]
+    numbers: dict[str, float] = next((one for one in forms if "minimum" in one or "maximum" in one), {})
     least, most = (f"{numbers[key]:,.16g}" if key in numbers else "" for key in ("minimum", "maximum"))
     if least and most:
         return f"{least} to {most}."
