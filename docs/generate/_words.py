@@ -3,7 +3,19 @@
 import ast
 import inspect
 import re
+from pathlib import Path
 from typing import Any
+
+_DOCS = Path(__file__).parents[1]
+
+
+def linked(text: str) -> str:
+    """Links each `docs/PAGE.md` that the code names; the text of the link is the page's title."""
+    return re.sub(r"`docs/([\w-]+\.md)`", lambda page: f"[{_title(page[1])}]({page[1]})", text)
+
+
+def _title(page: str) -> str:
+    return (_DOCS / page).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
 def sentences(kind: type[Any]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from enum import Enum
 from types import FunctionType
 from typing import Any, is_typeddict
 
-from docs.generate._words import sentences
+from docs.generate._words import linked, sentences
 from outbound_chat import AsyncOutboundChat, NumberSketch, OutboundChat
 from outbound_chat.client.signatures import name_of, options_of, taken_by
 
@@ -27,13 +27,12 @@ _HEAD = """# Python API
 
 Everything that programs import from {modules}.
 
-Each name of `outbound_chat` is loaded when it is first used, and none of them brings Celery or boto3. Invalid fields
-have [codes](errors.md#codes-of-a-refused-request); the values of `Settings` are in [settings.md](settings.md).
-`help(OutboundChat.enqueue)` and editors show the same as this page.
+Each name of `outbound_chat` is loaded when it is first used, and none of them imports Celery or boto3. Invalid fields
+have [codes](errors.md#codes-of-a-refused-request), and the [settings reference](settings.md) describes `Settings`.
+`help(OutboundChat.enqueue)` and your editor show the same as this page.
 
-`AsyncOutboundChat` has every method of `OutboundChat`, with the same parameters and errors: those that return an
-iterator are for `async for`, all others are to be awaited. Its `rows`, `jobs` and `numbers` may be asynchronous
-iterables too.
+`AsyncOutboundChat` has every method of `OutboundChat`, with the same parameters and errors. Use `async for` with
+methods that return an iterator, and `await` all others. `rows`, `jobs` and `numbers` may be asynchronous iterables too.
 """
 _CONSTANTS = {
     "ACTIVE": "The states of jobs that are not final.",
@@ -209,7 +208,7 @@ def _text(doc: str, options: Any = None) -> str:
 
 def _linked(text: str) -> str:
     text = re.sub(r"(?<![<(`])https?://[\w.][^\s`]+", r"<\g<0>>", text)
-    text = re.sub(r"`docs/([\w-]+\.md)`", r"[\1](\1)", text)
+    text = linked(text)
     known = {name: name.lower() for names in public().values() for name, one in names.items() if callable(one)}
     known |= {f"OutboundChat.{name}": f"outboundchat{name}" for name, _ in methods(OutboundChat)}
     return re.sub(r"`([\w.]+)`", lambda one: f"[{one[0]}](#{known[one[1]]})" if one[1] in known else one[0], text)

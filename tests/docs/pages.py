@@ -1,6 +1,7 @@
 """Reads the pages of the documentation: their tables, code blocks, links and anchors."""
 
 import re
+import shlex
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +10,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
-_FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"(?:^ *<!-- not run: (?P<not_run>[^\n]+) -->\n)?"
+    r"^(?P<indent> *)```(?P<language>\w*)\n(?P<body>.*?)^(?P=indent)```$",
+    re.MULTILINE | re.DOTALL,
+)
 _INDENTED = re.compile(r"(?:^ {4}.*\n(?:^\s*\n)*)+", re.MULTILINE)
 _HEADING = re.compile(r"^#+ (?P<text>.+)$", re.MULTILINE)
-_LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
+_LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 _INLINE = re.compile(r"`(?P<code>[^`\n]+)`")
 # A pipe inside of code does not end a cell when it is escaped.
 _CELL = re.compile(r"(?<!\\)\|")
@@ -25,6 +30,8 @@ class Block:
     page: Path
     language: str
     body: str
+    not_run: str = ""
+    """Why no test runs its commands: the comment `<!-- not run: … -->` on the line before it."""
 
     def __str__(self) -> str:
         return f"{self.page.name}: {self.body.splitlines()[0] if self.body else ''}"
@@ -80,9 +87,16 @@ def blocks(page: Path) -> Iterator[Block]:
     """All blocks of code, fenced or indented."""
     text = page.read_text(encoding="utf-8")
     for match in _FENCE.finditer(text):
-        yield Block(page, match["language"], textwrap.dedent(match["body"]))
+        yield Block(page, match["language"], textwrap.dedent(match["body"]), match["not_run"] or "")
     for match in _INDENTED.finditer(_FENCE.sub("", text)):
         yield Block(page, "", textwrap.dedent(match[0]))
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The words of each command in the shell blocks of a page, but for those that are marked as not run."""
+    shown = [block for block in blocks(page) if block.language == "sh" and not block.not_run]
+    lines = [line for block in shown for line in block.body.replace("\\\n", " ").splitlines()]
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
 def inline_code(page: Path) -> Iterator[str]:
@@ -92,11 +106,11 @@ def inline_code(page: Path) -> Iterator[str]:
         yield match["code"]
 
 
-def links(page: Path) -> Iterator[str]:
-    """Targets of all links."""
+def links(page: Path) -> Iterator[tuple[str, str]]:
+    """The text and the target of each link."""
     text = _FENCE.sub("", page.read_text(encoding="utf-8"))
     for match in _LINK.finditer(text):
-        yield match["target"]
+        yield match["text"], match["target"]
 
 
 def anchors(page: Path) -> set[str]:

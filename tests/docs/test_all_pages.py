@@ -17,6 +17,7 @@ from .pages import DOCS, ROOT, Block, anchors, bare, blocks, links, pages, table
 
 OURS = {"outbound_chat", "outbound_chat_config", "outbound_chat_worker"}
 PYTHON = [block for page in pages() for block in blocks(page) if block.language == "python"]
+FILE_NAME = re.compile(r"`?[\w./-]+\.(?:md|py|lua|json|toml|sh|mjs|html)`?")
 TOML = [block for page in pages() for block in blocks(page) if block.language == "toml"]
 
 
@@ -28,7 +29,7 @@ def tree(block: Block) -> ast.Module:
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_every_link_leads_to_a_file_and_a_heading_that_exist(page: Path) -> None:
-    for target in links(page):
+    for _, target in links(page):
         if re.match(r"https?://", target):
             continue
         name, _, anchor = target.partition("#")
@@ -38,9 +39,25 @@ def test_every_link_leads_to_a_file_and_a_heading_that_exist(page: Path) -> None
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_the_text_of_a_link_is_a_title_or_says_what_is_there(page: Path) -> None:
+    """The name of a file says nothing to somebody who reads the site."""
+    assert [text for text, _ in links(page) if FILE_NAME.fullmatch(text)] == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_the_product_is_installed_from_a_clone(page: Path) -> None:
     """Nothing is published yet: what pip would find under our name is somebody else's."""
-    assert not re.findall(r"pip install [^`\n]*outbound-chat.*", page.read_text(encoding="utf-8"))
+    for block in blocks(page):
+        assert not re.findall(r"pip install .*outbound-chat.*", block.body)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/quickstart.md"])
+def test_people_read_which_command_is_for_a_clone_and_which_for_the_index(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert "pip install '.[all]'" in text
+    (later,) = [part for part in text.split("\n\n") if "pip install 'outbound-chat[all]'" in part]
+    assert "not published yet" in later or "No version is published yet" in later
+    assert "`outbound-chat[cli]`" in later  # as the hints of the program name the package
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)

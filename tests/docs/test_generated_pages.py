@@ -7,7 +7,7 @@ import pytest
 
 from docs.generate import Table, generated, rewrite, tables
 
-from .pages import DOCS, section, table
+from .pages import DOCS, read, section, table, tables as all_tables
 
 # Cells of these columns may be empty: not every setting has a unit, nor every metric a label.
 MAY_BE_EMPTY = {"unit", "labels"}

@@ -68,6 +68,16 @@ def test_nothing_is_fetched_when_the_site_is_read(site: Path) -> None:
         assert REMOTE.findall(file.read_text(encoding="utf-8")) == [], file.name
 
 
+def test_a_wide_block_of_code_shows_on_a_phone_that_it_scrolls(site: Path) -> None:
+    """Phones hide scrollbars: the style gives such a block a shadow at the side where there is more."""
+    (style,) = site.rglob("site.css")
+    (rule,) = re.findall(
+        r"^\.highlight pre, \.table-wrapper \{(.*?)^\}", style.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert rule.count("no-repeat local") == rule.count("no-repeat scroll") == 2
+    assert style.name in (site / "docs" / "quickstart.html").read_text(encoding="utf-8")
+
+
 def test_search_needs_no_server(site: Path) -> None:
     """The index of words is a script, which a browser loads from a file too."""
     words = (site / "searchindex.js").read_text(encoding="utf-8")

@@ -31,7 +31,7 @@ def cells(rule: AnswerRule) -> tuple[str, str]:
 
 
 def test_the_page_has_exactly_the_rows_of_the_table() -> None:
-    rows = table(section(read("webhooks.md"), "## When it is not taken"), "answer")
+    rows = table(section(read("webhooks.md"), "## Retries"), "answer")
     found = {bare(row["answer"]): (row["what happens"], row["why"]) for row in rows}
     assert found == {
         "200 to 299": cells(SUCCESS),
@@ -63,7 +63,7 @@ def test_every_end_of_a_job_has_its_type() -> None:
 
 
 def test_every_state_of_a_webhook_is_explained() -> None:
-    rows = table(section(read("webhooks.md"), "## Was it told"), "state")
+    rows = table(section(read("webhooks.md"), "## Delivery status"), "state")
     assert [bare(row["state"]) for row in rows] == list(WebhookState)
 
 

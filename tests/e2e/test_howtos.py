@@ -2,7 +2,7 @@
 
 import re
 import runpy
-import shlex
+import sys
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 
 from outbound_chat import JobState, OutboundChat
 from outbound_chat.encryption import new_key
+from tests.docs import pages
 from tests.docs.pages import DOCS, blocks, read, section
 from tests.support.harness import Harness, data_of, number
 from tests.support.waiting import wait_until
@@ -27,14 +28,15 @@ CAMPAIGN = 600
 
 
 def commands(page: str, heading: str = "") -> list[list[str]]:
-    """The command lines for `outbound-chat` in the shell blocks of a how-to, or of one of its sections."""
-    bodies = [block.body for block in blocks(DOCS / "howto" / page) if block.language == "sh"]
-    return [
-        shlex.split(line.removeprefix("outbound-chat "))
-        for body in ([section(read(f"howto/{page}"), heading)] if heading else bodies)
-        for line in body.splitlines()
-        if line.startswith("outbound-chat ")
-    ]
+    """The options of each command for `outbound-chat` that a how-to, or one of its sections, shows; others must be marked
+    as not run.
+    """
+    shown = pages.commands(DOCS / "howto" / page)
+    if heading:
+        within = section(read(f"howto/{page}"), heading)
+        shown = [words for words in shown if shlex.join(words) in within or " ".join(words) in within]
+    assert {words[0] for words in shown} == {"outbound-chat"}
+    return [words[1:] for words in shown]
 
 
 def run(stack: Harness, command: list[str], *, batch: str = EXAMPLE, expected: int = 0) -> str:
@@ -234,6 +236,15 @@ def test_recovering_when_redis_was_lost(stack: Harness) -> None:
     assert dict(said) == {"doctor": 0, "audit": 0, "suppress": 0, "keys": 0, "send-batch": 0}
     assert {contact.token for contact in stack.sandbox.contacts()} == before
     assert len(before) == len(list(stack.sandbox.contacts())) == len(rows)
+
+
+def test_more_calls_several_machines_and_an_upgrade(stack: Harness) -> None:
+    """What these pages let an operator type: a worker with several processes, and a look at it."""
+    worker, look = commands("several-machines.md")
+    assert commands("more-calls.md") == commands("upgrade.md") == [look] == [["doctor"]]
+    stack.start([sys.executable, "-m", "outbound_chat.cli", *worker])
+
+    wait_until(lambda: stack.run(*look, timeout=180).returncode == 0, timeout=300, what="a good doctor")
 
 
 def test_rotating_credentials(stack: Harness) -> None:

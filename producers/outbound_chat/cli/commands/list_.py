@@ -25,7 +25,6 @@ def show(
     unfinished: Annotated[
         bool, typer.Option("--unfinished", help="Only batches that are open or in progress: not final.")
     ] = False,
-    old_name: Annotated[bool, typer.Option("--open", hidden=True)] = False,
     limit: Annotated[int, typer.Option(help="Batches per page, 1 to 100; jobs, 1 to 500.")] = LIMIT,
     cursor: Cursor = None,
     as_json: Json = False,
@@ -37,7 +36,6 @@ def show(
     $ outbound-chat list --unfinished
     $ outbound-chat list --batch main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --state failed
     """
-    unfinished = unfinished or old_name
     _check(batch, state, of_lists=any((budget, sender, tenant, unfinished)))
     with OutboundChat.from_settings(load_settings()) as chat:
         if batch is not None:

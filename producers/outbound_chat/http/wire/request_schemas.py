@@ -229,7 +229,7 @@ _HOLD_EXAMPLE = {"scope": "sender", "name": "support", "reason": "the number is 
 HOLD_BODY = json_body(
     "NewHold", "What to hold, and why.", _HOLD_EXAMPLE, {**_SCOPE, **_REASON}, "scope", "name", "reason"
 )
-SEARCH = {
+SEARCH: dict[str, Any] = {
     "to": {**_TEXT, "description": "Phone number in E.164 form. Requires `results.find_by_number`."},
     "budget": {**_TEXT, "description": BUDGET},
     "sender": {**_TEXT, "description": "Only jobs of this sender."},
