@@ -89,7 +89,7 @@ def hashes_of(
     asked = json.dumps({**options, "name": name}, sort_keys=True)
     source, alike = "", dict[str, str]()
     if isinstance(key, FileKey):
-        alike = {cipher.digest(_of_file(tenant, key.content)): "file"}
+        alike = {cipher.digest(_of_file(tenant, key.content)): "file"} if key.content else {}
         alike |= {cipher.digest(json.dumps(["name", tenant, name])): "name"} if name else {}
         alike |= {cipher.digest(json.dumps(["numbers", tenant, one])): "numbers" for one in key.numbers}
         source = cipher.digest(_source(tenant, name, key.content))
