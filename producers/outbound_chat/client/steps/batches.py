@@ -279,7 +279,7 @@ class BatchWriter:
         yield from self.settle()
         if self._found is None:
             yield from self._find()
-        if isinstance(self._key, FileKey) and not (self._accepted or self._duplicates or self._has_begun):
+        if self._of_file and not (self._accepted or self._duplicates or self._has_begun):
             return self._receipt("", Opened(KeyUse.NONE, ""))
         found = yield from self._begun()
         batch = found.batch
@@ -290,6 +290,11 @@ class BatchWriter:
             self._accepted = record.accepted if record else self._accepted
         yield from self._durability.confirm(self.id, batch=batch, accepted=self._accepted)
         return self._receipt(self.id, found)
+
+    @property
+    def _of_file(self) -> bool:
+        """Whether a whole file is sent, whose command says itself how to go on."""
+        return isinstance(self._key, FileKey) and bool(self._key.content)
 
     @property
     def _has_begun(self) -> bool:

@@ -3,7 +3,8 @@
 -- uses: events lanes retention webhooks
 local batches = {}
 batches.FIELDS = { 'name', 'lane', 'created_at', 'closed_at', 'final_at', 'accepted', 'rejected', 'waiting', 'leased',
-  'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable', 'mark_ms', 'mark_done', 'last_ms', 'source', 'rows' }
+  'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable', 'mark_ms', 'mark_done', 'last_ms', 'source',
+  'rows' }
 -- Field -> its position. There is no `ipairs` while functions are loaded.
 local at = {}
 for i = 1, #batches.FIELDS do
