@@ -83,18 +83,19 @@ def names_in(cell: str) -> set[str]:
     return {match["code"] for match in _INLINE.finditer(cell)}
 
 
-def blocks(page: Path) -> Iterator[Block]:
-    """All blocks of code, fenced or indented."""
+def blocks(page: Path, heading: str = "") -> Iterator[Block]:
+    """All blocks of code, fenced or indented, of a page or of one of its sections."""
     text = page.read_text(encoding="utf-8")
+    text = section(text, heading) if heading else text
     for match in _FENCE.finditer(text):
         yield Block(page, match["language"], textwrap.dedent(match["body"]), match["not_run"] or "")
     for match in _INDENTED.finditer(_FENCE.sub("", text)):
         yield Block(page, "", textwrap.dedent(match[0]))
 
 
-def commands(page: Path) -> list[list[str]]:
-    """The words of each command in the shell blocks of a page, but for those that are marked as not run."""
-    shown = [block for block in blocks(page) if block.language == "sh" and not block.not_run]
+def commands(page: Path, heading: str = "") -> list[list[str]]:
+    """The words of each command in the shell blocks of a page or section, but for those that are marked as not run."""
+    shown = [block for block in blocks(page, heading) if block.language == "sh" and not block.not_run]
     lines = [line for block in shown for line in block.body.replace("\\\n", " ").splitlines()]
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 

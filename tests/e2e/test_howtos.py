@@ -28,13 +28,10 @@ CAMPAIGN = 600
 
 
 def commands(page: str, heading: str = "") -> list[list[str]]:
-    """The options of each command for `outbound-chat` that a how-to, or one of its sections, shows; others must be marked
-    as not run.
+    """The options of each command for `outbound-chat` that a how-to, or one of its sections, shows; others must be
+    marked as not run.
     """
-    shown = pages.commands(DOCS / "howto" / page)
-    if heading:
-        within = section(read(f"howto/{page}"), heading)
-        shown = [words for words in shown if shlex.join(words) in within or " ".join(words) in within]
+    shown = pages.commands(DOCS / "howto" / page, heading)
     assert {words[0] for words in shown} == {"outbound-chat"}
     return [words[1:] for words in shown]
 
