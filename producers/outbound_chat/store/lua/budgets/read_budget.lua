@@ -1,6 +1,6 @@
 -- read_budget: reads the state of a budget.
 -- KEYS[1] base: first part of all keys of the budget
--- reply   {now_ms, rate, ceiling, burst, workers, pumps, oldest_due_ms, listed, and of webhooks: waiting, posting, dead;
+-- reply   {now_ms, rate, ceiling, burst, workers, pumps, oldest_due_ms, listed, of webhooks: waiting, posting, dead;
 --         then field, number of its counts}
 --         rate, ceiling: calls a second now and at most, '' until something was sent; burst: '' until a worker has run;
 --         oldest_due_ms: when the first of the jobs whose turn is next was due, '' if none is due. Only the lanes in

@@ -11,8 +11,8 @@
 --         courier: 1 if the caller must start a courier
 -- keeps   what a newer version wrote stays as it is; requests of final jobs are removed in time; a lost lease makes its
 --         job `maybe_sent`; every job expires, held or not
--- uses: attempts cancel_sweep clock_step counts holds listing paging pump_requests purge records ring token_bucket
--- uses: transitions unblock webhook_delivery webhooks workers
+-- uses: attempts cancel_sweep clock_step counts holds listing paging pump_requests purge records ring
+-- uses: token_bucket transitions unblock webhook_delivery webhooks workers
 local SOON_MS = 1000
 local SWEEP_AGAIN_MS = 20
 
