@@ -14,7 +14,7 @@ import pytest
 from outbound_chat import JobState, OutboundChat
 from outbound_chat.encryption import new_key
 from tests.docs import pages
-from tests.docs.pages import DOCS, blocks, read, section
+from tests.docs.pages import DOCS, blocks
 from tests.support.harness import Harness, data_of, number
 from tests.support.waiting import wait_until
 

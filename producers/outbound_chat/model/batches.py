@@ -112,11 +112,14 @@ class EarlierBatch:
     """A batch that had the same batch key, or the same file, name or nearly the same numbers."""
 
     id: str
+    """Id of the batch."""
     name: str
+    """Name of the batch."""
     same: tuple[str, ...]
     """What is the same: `key`, `file`, `name` or `numbers`. With `key` it is the batch that `enqueue_batch` would
     resume, or return again."""
     created_at: datetime
+    """When it was begun."""
     closed: bool
     """No more jobs can be added."""
     final_at: datetime | None

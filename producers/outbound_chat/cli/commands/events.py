@@ -113,7 +113,7 @@ def _print(events: Iterable[Event], as_json: bool) -> None:
         if as_json:
             print_line(event)
             continue
-        moment = f"{event.at.astimezone():%m-%d %H:%M:%S}" if out.is_terminal else when(event.at)
+        moment = when(event.at, brief=out.is_terminal)
         style = COLOURS.get(event.state, "") if event.state else ""
         what = Text(event.state or event.kind.replace("_", " "), style=style)
         out.print(Text(f"{moment}  {event.id:<37}  ") + what + (f": {event.code}" if event.code else ""))

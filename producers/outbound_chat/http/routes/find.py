@@ -11,6 +11,7 @@ from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import JSON_TYPE, json_object
 from outbound_chat.http.wire.fields import read_fields
+from outbound_chat.http.wire.id_lists import MOST_IDS, check_number, ids_in_body
 from outbound_chat.http.wire.parameters import Budget, Cursor, OfSender, OfTenant
 from outbound_chat.http.wire.request_schemas import IDS_BODY, LIMIT, SEARCH, SEARCH_BODY
 from outbound_chat.http.wire.response_models import JobsById
@@ -24,7 +25,6 @@ from outbound_chat.rows import parse_time
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 
-MOST_IDS = 1_000
 MOST = 500
 _TIMES = ("since", "until")
 _FILTER: dict[str, type] = dict.fromkeys(
@@ -111,22 +111,7 @@ async def statuses_of_body(request: Request, scoped: CanRead) -> Response:
     return await _statuses(request, scoped, await ids_in_body(request))
 
 
-async def ids_in_body(request: Request) -> list[str]:
-    """Returns the ids that a body names."""
-    ids: list[str] = read_fields(await json_object(request), {"ids": list}, required=("ids",))["ids"]
-    if not all(isinstance(id_, str) for id_ in ids):
-        raise InvalidJob([FieldError("ids", FieldCode.WRONG_TYPE, "must be a list of texts")])
-    _check_number(ids)
-    return ids
-
-
-def _check_number(ids: list[str]) -> None:
-    if len(ids) > MOST_IDS:
-        message = f"has more than {MOST_IDS:,} ids; send several requests"
-        raise InvalidJob([FieldError("ids", FieldCode.OUT_OF_RANGE, message)])
-
-
 async def _statuses(request: Request, scoped: ScopedClient, ids: list[str]) -> Response:
-    _check_number(ids)
+    check_number(ids)
     found = await scoped.jobs.statuses(ids)
     return Response(await keyed("jobs", found, Turns(request)), media_type=JSON_TYPE)
