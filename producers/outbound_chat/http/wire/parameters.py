@@ -40,8 +40,8 @@ OfSender = Annotated[str | None, Query(description=FILTERS["sender"])]
 OfTenant = Annotated[str | None, Query(description=FILTERS["tenant"])]
 
 
-def _shared(name: str, **limits: int) -> Any:
-    return Query(description=SHARED[name]["description"], **limits)
+def _shared(name: str, *, max_length: int | None = None) -> Any:
+    return Query(description=SHARED[name]["description"], max_length=max_length)
 
 
 @dataclass(kw_only=True)
