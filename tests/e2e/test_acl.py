@@ -91,7 +91,7 @@ def test_a_whole_stack_runs_with_these_users(stack: Harness, admin: redis.Redis)
 
 def test_a_cluster_needs_two_words_more(tmp_path: Path) -> None:
     """Its client asks where the slots are."""
-    extra = re.findall(r"With Redis Cluster add `([^`]+)`", PAGE.read_text("utf-8"))[0]
+    extra = re.findall(r"With Redis Cluster, add `([^`]+)`", PAGE.read_text("utf-8"))[0]
     options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     with ExitStack() as stack:
         server = EmbeddedServer(tmp_path, options=options)

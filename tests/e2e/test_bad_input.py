@@ -261,7 +261,7 @@ def test_all_that_is_wrong_is_said_at_once(idle: Harness, command: tuple[str, ..
     ("command", "said"),
     [
         (("hold", "--reason", "x"), "--budget/--sender/--instance/--tenant/--batch: name exactly one of"),
-        (("dead", "--limit", "0"), "--limit: must be from 1 to 500; read more pages with `--cursor`"),
+        (("dead", "--limit", "0"), "--limit: must be from 1 to 500; use `--cursor` to read further pages"),
         (("suppressed", "12", "--sender", "support"), "number 1: must be "),
         (("webhooks", "dead", "x"), "Invalid value for 'IDS or --all': belongs to replay"),
         (("webhooks", "nope"), "'nope' is not one of 'hosts', 'dead', 'replay', 'secret'"),

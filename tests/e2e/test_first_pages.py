@@ -66,7 +66,6 @@ def test_the_commands_of_the_readme(stack: Harness, chat: OutboundChat) -> None:
     (stack.folder / "optouts.csv").write_text(f"number\n{number(3)}\n", encoding="utf-8")
     endless: dict[str, tuple[str, Callable[[], object]]] = {
         "events": ("batch_accepted", lambda: chat.enqueue_batch([{"to": number(4)}], sender="demo", text="Hello")),
-        "http": ("/docs", lambda: None),
         "worker": ("ready", lambda: None),
     }
     elsewhere = [words[1:] for words in commands(QUICKSTART)]

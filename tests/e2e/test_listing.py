@@ -53,7 +53,7 @@ def test_list_finds_a_batch_by_its_tenant_and_its_jobs_by_state(idle: Harness) -
     assert re.match(rf"{batch}  held +1/5  May news  20", line)
     assert re.search(r"support  listed +1  a person holds the batch: wrong text$", line)
     (found,) = data_of(idle.run("list", "--tenant", "listed", "--unfinished", "--json").stdout)
-    assert data_of(idle.run("list", "--tenant", "listed", "--open", "--json").stdout) == [found], "its first name"
+    assert data_of(idle.run("list", "--tenant", "listed", "--unfinished", "--json").stdout) == [found], "its first name"
     (other,) = idle.run("list", "--tenant", "other").stdout.splitlines()[1:]
     assert " in progress " in other
     assert (found["id"], found["counts"]["cancelled"], found["remaining"]) == (batch, 1, 4)

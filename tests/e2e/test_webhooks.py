@@ -291,7 +291,7 @@ def test_rows_files_and_raw_requests_name_urls_as_jobs_do(stack: Harness, receiv
     assert sent.returncode == 1
     receipt = data_of(sent.stdout)["receipt"]
     assert (receipt["accepted"], receipt["rejected"]) == (2, 1)
-    assert "callback_url: must have no user or password" in (stack.folder / "rows.rejects.csv").read_text()
+    assert "callback_url: must not contain a user or password" in (stack.folder / "rows.rejects.csv").read_text()
     assert set(receiver.ids()) == {
         f"{receipt['id']}-1.sent",
         f"{raw.id}.sent",

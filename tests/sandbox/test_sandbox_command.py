@@ -68,9 +68,9 @@ def test_the_example_it_prints_works_when_pasted(*, pasted: bool) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--host", "0.0.0.0"), "Invalid value for '--host': "),  # noqa: S104 - refused
+        (("--host", "0.0.0.0"), "Invalid value for --host: "),  # noqa: S104 - refused
         (("--host", "example.com"), "--allow-remote"),
-        (("--fault", "boom"), "Invalid value for '--fault': there is no fault 'boom'"),
+        (("--fault", "boom"), "Invalid value for --fault: there is no fault 'boom'"),
         (("--rate", "0"), "rate"),
     ],
 )

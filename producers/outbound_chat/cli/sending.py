@@ -59,7 +59,7 @@ class Sending:
         if isinstance(error, KeyboardInterrupt):
             for line in "\n".join(getattr(error, "__notes__", ["nothing new was stored"])).splitlines():
                 # Commands are not broken between words, so that they can be copied.
-                talk.print(line, soft_wrap=line.startswith(" "))
+                talk.print(line, soft_wrap=line.startswith(" ") or None)
 
     def print_end(self, receipt: BatchReceipt) -> None:
         """Prints what is wrong with rejected rows, warnings about the accepted ones, and how to release the batch."""

@@ -14,7 +14,7 @@ from outbound_chat.cli.errors import Exit, at_place
 from outbound_chat.cli.files.number_file import NumberFile
 from outbound_chat.cli.files.row_file import form_of
 from outbound_chat.cli.options import Column, Country, Delimiter, Json, Sheet
-from outbound_chat.cli.output import end_with, json_list, out, print_json, talk, warn, when
+from outbound_chat.cli.output import json_list, out, print_json, talk, warn, when
 from outbound_chat.cli.progress import file_progress
 from outbound_chat.cli.tables import print_hanging
 from outbound_chat.client import OutboundChat
@@ -120,7 +120,8 @@ def _print_those(numbers: list[str], found: Iterator[SuppressedNumber], as_json:
         print_suppressed(entries)
         for number in missing:
             talk.print(f"{number} is not on the list")
-    end_with(errors)
+    if errors:
+        raise errors[0]
     if missing:
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
