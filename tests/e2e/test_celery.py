@@ -76,8 +76,8 @@ def test_variables_of_other_celery_and_django_programs_change_nothing(stack: Har
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--queues", "emails"), "consumes nothing from the queue outbound-chat"),
-        (("--exclude-queues", "outbound-chat"), "consumes nothing from the queue outbound-chat"),
+        (("--queues", "emails"), "does not consume the queue outbound-chat"),
+        (("--exclude-queues", "outbound-chat"), "does not consume the queue outbound-chat"),
         (("--time-limit", "60"), "--time-limit"),
         (("--pool", "processes", "--soft-time-limit", "60"), "--soft-time-limit"),
         (("--autoscale", "4,1"), "--autoscale"),

@@ -121,8 +121,8 @@ def test_a_number_that_fills_the_instance_leaves_demo_alone(stack: Harness, dev:
 @pytest.mark.parametrize(
     ("part", "words", "said"),
     [
-        ("the sandbox", "outbound_chat_worker.sandbox", "warning: the sandbox was killed (SIGKILL); it starts again"),
-        ("Valkey", "Valkey", "warning: Valkey was killed (SIGKILL); it starts again"),
+        ("the sandbox", "outbound_chat_worker.sandbox", "warning: the sandbox was killed (SIGKILL); restarting it"),
+        ("Valkey", "Valkey", "warning: Valkey was killed (SIGKILL); restarting it"),
         ("a worker", "-m outbound_chat_worker --loglevel", "warning: worker process 1"),
     ],
 )

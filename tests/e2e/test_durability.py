@@ -79,7 +79,7 @@ def test_a_disk_that_is_not_reached_is_named(start: Start) -> None:
     """With `appendfsync no` nobody asks the disk, so nothing is known to be there."""
     server = start(fsync="no")
     with client(server, **SHORT) as chat:
-        with pytest.raises(NotDurable, match=r"is in the store .* not confirmed on disk after 0\.5 s") as caught:
+        with pytest.raises(NotDurable, match=r"is in the store .* not confirmed on disk within 0\.5 s") as caught:
             chat.enqueue(**JOB, durability="fsync")
 
         assert caught.value.missing == ("disk",)
