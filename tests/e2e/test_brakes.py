@@ -131,7 +131,7 @@ def test_a_test_row_goes_to_a_number_of_ones_own_and_nothing_else(stack: Harness
         (("--test-to", OWN, "--test-row", "9"), "has no row 9"),
         (("--test-row", "1"), "needs --test-to"),
         (("--test-to", OWN, "--dry-run"), "leave one out"),
-        (("--test-to", OWN, "--text", "x"), "is in the template too"),
+        (("--test-to", OWN, "--text", "x"), "is also in the template"),
     ],
 )
 def test_a_test_row_that_can_not_be_sent_is_refused(stack: Harness, options: tuple[str, ...], said: str) -> None:
