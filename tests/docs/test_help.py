@@ -47,6 +47,19 @@ def test_help_fits_80_columns_and_cuts_nothing(name: str) -> None:
     assert "\n  -h, --help" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        *(("jobs", "--since TIME"), ("jobs", "--until TIME"), ("events", "--since NUMBER")),
+        *(("send-batch", "--test-row ROW"), ("suppress", "--column OURS=THEIRS")),
+    ],
+)
+def test_the_word_for_a_value_says_what_to_give(name: str, shown: str) -> None:
+    """`jobs --since NUMBER` takes a time, and not the number of an event."""
+    assert f" {shown} " in help_of(name)
+    assert not re.search(r"--\S+ [A-Z]+_[A-Z]+", help_of(name))
+
+
 @pytest.mark.parametrize("name", commands())
 def test_every_command_has_a_summary_text_for_each_option_and_examples(name: str) -> None:
     command = commands()[name]

@@ -14,9 +14,7 @@ DIALECT = re.compile(
 )
 # Generated from docstrings and from the OpenAPI document, or figures of a program; the changelog names old words.
 NOT_WRITTEN_HERE = {"http-api.md", "python-api.md", "benchmarks.md", "CHANGELOG.md"}
-# Still to be rewritten.
-OLD = {"cli.md", "files.md", "stop-a-campaign.md", "find-a-message.md"}
-PLAIN = [page for page in pages() if page.name not in NOT_WRITTEN_HERE | OLD]
+PLAIN = [page for page in pages() if page.name not in NOT_WRITTEN_HERE]
 
 
 @pytest.mark.parametrize("page", PLAIN, ids=lambda page: page.name)

@@ -76,7 +76,7 @@ def test_stopping_a_campaign(slow: Harness) -> None:
     wait_until(lambda: not chat.batch(batch).counts[JobState.SENDING], timeout=60, what="calls in flight to end")
     before = sent(chat, batch)
 
-    hold, part, release = commands(page, "## End only a part of it")
+    hold, part, release = commands(page, "## End only part of it")
     run(slow, hold, batch=batch)
     run(slow, [word.replace("15001-20000", "1501-2000") for word in part], batch=batch)
     assert chat.batch(batch).counts[JobState.CANCELLED] == 500

@@ -168,7 +168,7 @@ def _missing(name: str, module: str | None) -> Callable[..., None]:
 
 _HELP = """Send SMS and WhatsApp messages through Amazon Connect.
 
-Messages go out at the pace AWS allows, once each. 'outbound-chat help COMMAND' shows the options and examples of a
+Sends each message once, at the pace that AWS allows. 'outbound-chat help COMMAND' shows the options and examples of a
 command.
 
 $ outbound-chat dev

@@ -39,9 +39,9 @@ GROUPS = {
 """The commands by what they are for."""
 _OPTIONS = {
     "Message": "to text template attribute display_name request",
-    "File": "delimiter column ignore_columns country rejects",
+    "File": "delimiter column ignore_columns country sheet rejects",
     "Delivery": "sender send_at expires_at expires_in priority tenant weight concurrency durability callback_url",
-    "Before anything is sent": "dry_run test_to hold yes",
+    "Before anything is sent": "dry_run test_to test_row hold yes",
 }
 """Options by what they are for, where a command has more than `_FEW`."""
 _FEW = 15
@@ -61,6 +61,7 @@ _WORDS = {
     "COUNT": "limit tail skip concurrency processes workers burst max_chats keep",
     "LEVEL": "log_level durability",
     "PORT": "sandbox_port",
+    "ROW": "test_row",
     "MS": "latency_ms",
 }
 """What stands for the value of an option; for all others FILE, or the option's name."""

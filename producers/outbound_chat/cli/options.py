@@ -17,12 +17,15 @@ Tenant = Annotated[str | None, typer.Option(help="Tenant this counts toward; ten
 Durability = Annotated[str | None, typer.Option(help="memory, or fsync to wait until it is safe on disk.")]
 CallbackUrl = Annotated[str | None, typer.Option(help="https:// URL to notify when the message is final.")]
 
-Delimiter = Annotated[
-    str | None, typer.Option(help="Character between columns, or tab; found in the first line by default.")
+Delimiter = Annotated[str | None, typer.Option(help="Character between columns, or tab; detected by default.")]
+Column = Annotated[
+    list[str] | None,
+    typer.Option(metavar="OURS=THEIRS", help="Use a column of the file for one of ours: to=phone; can be repeated."),
 ]
-Column = Annotated[list[str] | None, typer.Option(help="Our name of a column that has another: to=phone; repeatable.")]
-IgnoreColumns = Annotated[bool, typer.Option("--ignore-columns", help="Ignore columns that are not known.")]
-Country = Annotated[str | None, typer.Option(help="Country of numbers without +, in two letters: DE.")]
+IgnoreColumns = Annotated[
+    bool, typer.Option("--ignore-columns", help="Ignore unknown columns instead of refusing the file.")
+]
+Country = Annotated[str | None, typer.Option(help="Two-letter country code of numbers without +, such as DE.")]
 Sheet = Annotated[str | None, typer.Option(help="Sheet of a workbook; the first by default.")]
 
 

@@ -65,8 +65,8 @@ class Report:
 def demo(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False) -> None:
     """Send 300 messages to a sandbox, in under a minute.
 
-    Real workers send them to a sandbox on this machine that throttles and fails. Nothing leaves the machine, and
-    nothing is left behind.
+    Real workers send them to a sandbox on this machine that throttles and fails some calls. Nothing leaves the machine,
+    and nothing is left behind.
     """
     path = next(file for file in FILES if file.exists())
     options = SandboxOptions(rate=RATE, burst=BURST, max_chats=1_000, faults=FAULTS)

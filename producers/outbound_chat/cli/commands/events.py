@@ -32,7 +32,7 @@ def events(
     tail: Annotated[
         int | None, typer.Option(min=0, help=f"Show the last events: {TAIL} by default, none with --follow.")
     ] = None,
-    since: Annotated[int | None, typer.Option(help="Show all after the event of this number; 0 shows all.")] = None,
+    since: Annotated[int | None, typer.Option(help="Show all events after this number; 0 shows all.")] = None,
     kind: Annotated[EventKind | None, typer.Option(help="Only events of this kind, such as batch_final.")] = None,
     state: Annotated[End | None, typer.Option(help="Only jobs that ended in this state.")] = None,
     code: Annotated[str | None, typer.Option(help="Only events with this code, such as refused.")] = None,
@@ -43,7 +43,8 @@ def events(
 ) -> None:
     """Show what happened: jobs and batches that ended.
 
-    With --follow it prints new events as they happen. With --json it prints an object per line.
+    Prints the last 50 by default. With --follow, it prints new events as they happen. With --json, it prints one object
+    per line.
 
     $ outbound-chat events --batch main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --state failed
     $ outbound-chat events --follow --sender support

@@ -11,7 +11,6 @@ import typer
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.row_file import form_of
 from outbound_chat.cli.files.writing import CsvWriter, check_overwrites, replacing
-from outbound_chat.cli.options import Delimiter, Sheet
 from outbound_chat.cli.output import shown, talk
 from outbound_chat.cli.progress import rows_progress
 from outbound_chat.client import FileKey, OutboundChat
@@ -27,18 +26,21 @@ Format = Literal["csv", "jsonl"]
 def export(
     batch: Annotated[str, typer.Argument(help="ID of a batch.", show_default=False)],
     *,
-    state: Annotated[JobState | None, typer.Option(help="Only jobs of this state; all final ones by default.")] = None,
+    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state; all final ones by default.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="csv or jsonl.")] = "csv",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; standard output by default.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --output.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --output if it exists.")] = False,
     join: Annotated[
         Path | None,
         typer.Option(help="The file that was sent, unchanged: adds its columns to the results."),
     ] = None,
-    delimiter: Delimiter = None,
-    sheet: Sheet = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(help="Character between columns, or tab; as in the joined file, or a comma, by default."),
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a joined workbook; the first by default.")] = None,
     excel: Annotated[
         bool, typer.Option("--excel", help="Write CSV that Excel opens without changing numbers or running formulas.")
     ] = False,

@@ -27,22 +27,26 @@ def find_jobs(
     state: Annotated[JobState | None, typer.Option(help="Only messages in this state.")] = None,
     code: Annotated[str | None, typer.Option(help="Code of the last attempt, such as refused.")] = None,
     since: Annotated[
-        str | None, typer.Option(help="Enqueued at this time or later: ISO 8601 with a zone, or 2h for 2 hours ago.")
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Enqueued at this time or later: ISO 8601 with a zone, or 2h for 2 hours ago."
+        ),
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Enqueued before this time, in the same forms.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Enqueued before this time, in the same forms.")
+    ] = None,
     idempotency_key: Annotated[
-        str | None, typer.Option(help="The message with this key; with --tenant, if it has one.")
+        str | None, typer.Option(help="The message with this key; add --tenant if it has a tenant.")
     ] = None,
-    to: Annotated[
-        str | None, typer.Option(help="Messages to this number, those of batches too; needs results.find_by_number.")
-    ] = None,
-    limit: Annotated[int, typer.Option(help="Messages a page, 1 to 500.")] = 50,
+    to: Annotated[str | None, typer.Option(help="Messages to this number; needs results.find_by_number.")] = None,
+    limit: Annotated[int, typer.Option(help="Messages per page, 1 to 500.")] = 50,
     cursor: Cursor = None,
     as_json: Json = False,
 ) -> None:
     """List single messages, or find one.
 
-    The newest come first. Jobs of a batch are listed by `outbound-chat list --batch`; with --to they are found as well.
+    The newest come first. For the jobs of a batch, use 'outbound-chat list --batch'; --to and --idempotency-key find
+    those as well.
 
     $ outbound-chat jobs --sender support --since 2h --state failed
     $ outbound-chat jobs --idempotency-key A-17-left

@@ -28,9 +28,9 @@ def hold(
     batch: Batch = None,
     as_json: Json = False,
 ) -> None:
-    """Stop sending until it is released.
+    """Pause a budget, sender, instance, tenant or batch.
 
-    Holds one budget, sender, instance, tenant or batch. Jobs keep their places, and calls in flight finish.
+    Nothing is sent for it until you release it. Jobs keep their places, and calls in flight finish. Name exactly one.
 
     $ outbound-chat hold --sender support --reason "wrong number"
     $ outbound-chat hold --batch main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --reason "typo"

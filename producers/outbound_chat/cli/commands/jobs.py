@@ -185,13 +185,13 @@ def cancel(
         Literal["scheduled", "queued", "sending"] | None, typer.Option(help="With --batch: only jobs in this state.")
     ] = None,
     ids_from: Annotated[
-        Path | None, typer.Option(help="File with IDs of jobs, one a line or in a column id; - reads standard input.")
+        Path | None, typer.Option(help="File with IDs of jobs, one per line or in a column id; - reads standard input.")
     ] = None,
     tenant: Annotated[str | None, typer.Option(help="Cancel all waiting jobs of this tenant instead.")] = None,
     sender: Annotated[str | None, typer.Option(help="Cancel all waiting jobs of this sender instead.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Cancel jobs that were not sent yet.
+    """Cancel jobs that have not been sent yet.
 
     Takes IDs of jobs and batches, a part of a batch, or a whole tenant or sender. Exits with 1 if some had been sent
     already.

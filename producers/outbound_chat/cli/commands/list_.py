@@ -18,7 +18,7 @@ LIMIT = 50
 def show(
     *,
     batch: Annotated[str | None, typer.Option(help="List the jobs of this batch instead.", show_default=False)] = None,
-    state: Annotated[JobState | None, typer.Option(help="With --batch: only jobs of this state.")] = None,
+    state: Annotated[JobState | None, typer.Option(help="With --batch: only jobs in this state.")] = None,
     budget: Budget = None,
     sender: Annotated[str | None, typer.Option(help="Only batches of this sender.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Only batches of this tenant.")] = None,

@@ -69,13 +69,13 @@ def send_batch(
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "bulk",
     tenant: Tenant = None,
     weight: Annotated[
-        float | None, typer.Option(help="Turns it gets for each turn of the tenant's other batches.")
+        float | None, typer.Option(help="Turns for each turn of the tenant's other batches, 0.01 to 100.")
     ] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Most calls of this batch to run at the same time.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Maximum number of simultaneous calls.")] = None,
     callback_url: CallbackUrl = None,
     durability: Durability = None,
     batch_key: Annotated[
-        str | None, typer.Option(help="Identifies the batch if you run again; by default file, name and options do.")
+        str | None, typer.Option(help="Identifies the batch when you run again; by default, file, name and options do.")
     ] = None,
     rejects: Annotated[
         Path | None, typer.Option(help="File for rejected rows; FILE.rejects.csv or .jsonl by default.")
@@ -84,17 +84,17 @@ def send_batch(
         bool, typer.Option("--dry-run", help="Check all rows and predict their times; store and send nothing.")
     ] = False,
     test_to: Annotated[
-        str | None, typer.Option(help="Send only the first valid row, to this number of your own.", show_default=False)
+        str | None, typer.Option(help="Send only the first valid row, to your own number.", show_default=False)
     ] = None,
     test_row: Annotated[
-        int | None, typer.Option(help="With --test-to: the row to send, from 1.", min=1, show_default=False)
+        int | None, typer.Option(help="With --test-to: the row to send, counted from 1.", min=1, show_default=False)
     ] = None,
     hold: Annotated[
         bool, typer.Option("--hold", help="Store the batch, and send nothing until it is released.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Show progress until every job is final.")] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds to follow at most.", min=0)] = 86_400.0,
+    timeout: Annotated[float, typer.Option(help="With --follow: maximum number of seconds.", min=0)] = 86_400.0,
     as_json: Json = False,
 ) -> None:
     r"""Send a file of messages as one batch.

@@ -50,7 +50,7 @@ def suppress(
 ) -> None:
     """Stop contacting numbers.
 
-    Adds them to a sender's suppression list, which also stops jobs that are already waiting.
+    Adds them to a sender's suppression list. Waiting jobs for them are not sent either.
 
     $ outbound-chat suppress --sender support +12025550101 --reason "said STOP"
     $ outbound-chat suppress --sender support --file optouts.csv
@@ -74,7 +74,7 @@ def unsuppress(
 ) -> None:
     """Allow numbers to be contacted again.
 
-    Removes them from a sender's suppression list. Jobs that are waiting for them are sent.
+    Removes them from a sender's suppression list. Waiting jobs for them are sent.
 
     $ outbound-chat unsuppress --sender support +12025550102
     """
@@ -85,10 +85,10 @@ def unsuppress(
 
 
 def suppressed(numbers: Numbers = None, *, sender: Sender, as_json: Json = False) -> None:
-    """List the numbers that are not contacted.
+    """List the suppressed numbers of a sender.
 
-    Prints those of the given numbers that are on a sender's suppression list, with time and reason. Without numbers it
-    prints the whole list. Exits with 1 when one of the numbers is not on it.
+    Prints which of the given numbers are on the suppression list, since when and why. Without numbers, it prints the
+    whole list. Exits with 1 if one of the numbers is not on it.
 
     $ outbound-chat suppressed --sender support
     $ outbound-chat suppressed --sender support +12025550101

@@ -27,15 +27,15 @@ EVERY_SECONDS = 1.0
 def watch(
     *,
     limit: Annotated[
-        int, typer.Option(help="Most lanes, and most batches of each budget, to show: 1 to 50.", min=1, max=50)
+        int, typer.Option(help="Maximum number of lanes, and of batches per budget, 1 to 50.", min=1, max=50)
     ] = 10,
     once: Annotated[bool, typer.Option("--once", help="Measure for a second, print once, and exit.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables: a line each second.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables, one line per second.")] = False,
 ) -> None:
     """Watch budgets, queues and batches live.
 
-    Refreshes every second, until q or Ctrl-C. Where the output is not a terminal, it prints once. The glossary,
-    docs/glossary.md, explains the heads of the columns.
+    Refreshes every second, until q or Ctrl-C. If the output is not a terminal, it prints once. The glossary,
+    docs/glossary.md, explains the columns.
 
     $ outbound-chat watch
     $ outbound-chat watch --once --json

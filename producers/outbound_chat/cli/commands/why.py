@@ -26,7 +26,7 @@ _TEENS = frozenset({11, 12, 13})
 
 
 def why(job: Annotated[str, typer.Argument(help="ID of a job.", show_default=False)], *, as_json: Json = False) -> None:
-    """Explain why a job was not sent yet.
+    """Explain why a job has not been sent yet.
 
     Names the rule that stops it, its place in line, and when it is expected to be sent.
 

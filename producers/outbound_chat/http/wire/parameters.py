@@ -69,14 +69,16 @@ class StreamedOptions:
             "with a secret belongs in a column."
         ),
     ] = None
-    delimiter: Annotated[
-        str | None, Query(description="Character between columns, or `tab`; found in the first line by default.")
-    ] = None
+    delimiter: Annotated[str | None, Query(description="Character between columns, or `tab`; detected by default.")] = (
+        None
+    )
     column: Annotated[
-        list[str] | None, Query(description="Our name of a column that has another: `to=phone`; repeatable.")
+        list[str] | None, Query(description="Use a column of the file for one of ours: `to=phone`; can be repeated.")
     ] = None
-    ignore_columns: Annotated[bool, Query(description="Ignore columns that are not known.")] = False
-    country: Annotated[str | None, Query(description="Country of numbers without `+`, in two letters: `DE`.")] = None
+    ignore_columns: Annotated[bool, Query(description="Ignore unknown columns instead of refusing the file.")] = False
+    country: Annotated[
+        str | None, Query(description="Two-letter country code of numbers without `+`, such as `DE`.")
+    ] = None
 
     faults: list[FieldError] = field(default_factory=list, init=False)
     """What is wrong with these parameters; reported together with the other faults of the batch."""
