@@ -83,6 +83,21 @@ def test_on_a_terminal_nothing_is_stored_before_somebody_says_yes(stack: Harness
     assert len(batches(stack) - before) == 2
 
 
+def test_a_file_that_is_saved_while_the_question_is_shown_is_not_sent(stack: Harness) -> None:
+    """Half of the old rows and half of the new ones would go out, and nobody asked for either."""
+    before, rows = batches(stack), people(1, 3_000)
+    write(stack, *rows)
+    with on_terminal(stack, *COMMAND) as terminal:
+        terminal.until("Send 3,000 messages")
+        write(stack, f"{number(1)},Ann Corrected", *rows[1:])
+        assert answered(terminal, "[y/N]:", "y\n") == 2
+        assert "error: parcels.csv changed while it was read; run the command again" in terminal.words
+    assert batches(stack) == before
+
+    with on_terminal(stack, *COMMAND) as terminal:
+        assert answered(terminal, "Send 3,000 messages", "y\n") == 0
+
+
 def test_a_held_batch_waits_for_its_release(stack: Harness) -> None:
     """It is held before its first job is there, so no worker can be faster."""
     before = batches(stack)

@@ -9,6 +9,7 @@ import sys
 import zipfile
 from collections.abc import Sequence
 from contextlib import closing, suppress
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from outbound_chat.cli.files.writing import CsvWriter
 from outbound_chat.model.batches import Rejection
 from outbound_chat.request import FieldCode
 from outbound_chat.rows import CsvReader, Form, UnusableFile
+from tests.support.harness import number
 from tests.support.workbooks import Cell, sheet_of, write_workbook
 
 ROWS: list[list[Cell]] = [
@@ -96,6 +98,33 @@ def test_a_workbook_is_read_as_the_same_rows_in_csv_would_be(tmp_path: Path) -> 
     (tmp_path / "a.xlsx.gz").write_bytes(stdin)
     with pytest.raises(UnusableFile, match="is no workbook"):
         JobFile(tmp_path / "a.xlsx.gz")
+
+
+def test_a_file_that_is_saved_while_it_is_read_gives_no_row_of_both(tmp_path: Path) -> None:
+    """Also where no whole part changed its place: some bytes of the old rows were read before."""
+    path = tmp_path / "a.csv"
+    old, new = (["to,text", *(f"{number(row)},{text} {row}" for row in range(5_000))] for text in ("Hello", "Dear"))
+    path.write_text("\n".join(old), encoding="utf-8")
+    with closing(JobFile(path)) as file:
+        read = [*file.rows()]
+        file.check_unchanged()
+        file.rewind()
+        path.write_text("\n".join(new), encoding="utf-8")
+        assert [row.cells for row in file.rows()] == [row.cells for row in read]
+        with pytest.raises(UnusableFile, match=r"a\.csv changed while it was read; run the command again"):
+            file.check_unchanged()
+
+
+def test_a_file_that_finds_no_room_for_its_copy_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("to\n+12025550101\n", encoding="utf-8")
+
+    def fail(*_: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", fail)
+    with pytest.raises(UnusableFile, match=r"can't be copied to /.*: No space left on device; set TMPDIR to another"):
+        JobFile(path)
 
 
 def test_a_sheet_is_named_and_another_one_is_another_file(tmp_path: Path) -> None:

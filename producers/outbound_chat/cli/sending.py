@@ -28,6 +28,8 @@ class Sending:
             self.earlier = campaign.earlier(key)
             warn_of_earlier(self.earlier)
             self._shown = ask(campaign, begun_of(self.earlier), yes=yes)
+            # What was asked about is sent, never half of it and half of what was saved since.
+            self._rows.check_unchanged()
             options = {**campaign.shared, "name": campaign.name, "batch_key": key, "on_start": self._note_start}
             enqueue = campaign.chat.enqueue_batch
             return read_file(enqueue, "enqueue", self._rows, on_rejected=self._faults.add, **options)
