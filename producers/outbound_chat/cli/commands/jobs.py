@@ -185,7 +185,7 @@ def cancel(
         Literal["scheduled", "queued", "sending"] | None, typer.Option(help="With --batch: only jobs in this state.")
     ] = None,
     ids_from: Annotated[
-        Path | None, typer.Option(help="File with IDs of jobs, one per line or in a column id; - reads standard input.")
+        Path | None, typer.Option(help="File with IDs of jobs, one per line, or an export; - reads standard input.")
     ] = None,
     tenant: Annotated[str | None, typer.Option(help="Cancel all waiting jobs of this tenant instead.")] = None,
     sender: Annotated[str | None, typer.Option(help="Cancel all waiting jobs of this sender instead.")] = None,

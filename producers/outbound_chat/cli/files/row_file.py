@@ -143,19 +143,9 @@ class RowFile:
 
     def content_hash(self) -> str:
         """Returns a hash of the file's bytes, and of its sheet or delimiter, by which its rows are recognized."""
-        digest = self._digest()
         if self._kind is SheetReader:
-            digest.update(f"\0{self.sheet}".encode())
-        elif self.delimiter != ",":
-            digest.update(f"\0{self.delimiter}".encode())
-        return digest.hexdigest()
-
-    def _digest(self) -> Any:
-        place = self.file.tell()
-        self.file.seek(0)
-        digest = hashlib.file_digest(self.file, hashlib.sha256)
-        self.file.seek(place)
-        return digest
+            return _hash_of(self.file, f"\0{self.sheet}")
+        return _hash_of(self.file, f"\0{self.delimiter}" if self.delimiter != "," else "")
 
     def check_unchanged(self) -> None:
         """Checks that the file still is what is read, and that nobody wrote it while it was copied.
@@ -166,9 +156,8 @@ class RowFile:
         if self.path == STANDARD_INPUT:
             return
         with _opened(self.path) as file:
-            now = hashlib.file_digest(file, hashlib.sha256)
-        if now.digest() != self._digest().digest():
-            raise UnusableFile(f"{self.path} changed while it was read; run the command again")
+            if _hash_of(file) != _hash_of(self.file):
+                raise UnusableFile(f"{self.path} changed while it was read; run the command again")
 
     def close(self) -> None:
         """Closes the file."""
@@ -192,6 +181,18 @@ def unpacked(file: IO[bytes], path: Path) -> Iterator[bytes]:
     while part := file.read(PART):
         yield from unpacker.unpack(part)
     yield from unpacker.end()
+
+
+def _hash_of(file: IO[bytes], more: str = "") -> str:
+    """Returns a hash of the whole file and of `more`; the file stays where it is."""
+    place = file.tell()
+    file.seek(0)
+    digest = hashlib.sha256()
+    while part := file.read(PART):
+        digest.update(part)
+    file.seek(place)
+    digest.update(more.encode())
+    return digest.hexdigest()
 
 
 def _copied(path: Path) -> tuple[IO[bytes], int]:
