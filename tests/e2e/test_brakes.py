@@ -1,6 +1,7 @@
 """What is between a wrong text and many recipients: a question, a hold, a test row, and what went out before."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from outbound_chat import JobState
 from outbound_chat.cli.files.faults import TIMES
 from tests.support.harness import Harness, data_of, number, running_harness
 from tests.support.terminal import Terminal, on_terminal
+from tests.support.workbooks import write_workbook
 
 REFUSED = "+12025550140"
 OWN = "+12025550123"
@@ -229,3 +231,30 @@ def test_the_end_says_why_messages_failed_and_how_to_look(stack: Harness) -> Non
     assert f"failed 3: 2 refused, 1 suppressed\n  {command}\n" in done.stderr
     assert stack.run(*command.split()[1:]).returncode == 0
     assert len((stack.folder / "failed.csv").read_text(encoding="utf-8").splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "ending"),
+    [
+        ("Ana's list; all.tsv", f"to\ttext, a;b\n{REFUSED}\tx\n", ("--delimiter", "tab", "--ignore-columns"), "csv"),
+        ("-x.csv", f"to|text\n{REFUSED}|Hello\n", ("--delimiter", "|"), "csv"),
+        ("a b.jsonl", f'{{"to": "{REFUSED}"}}\n', (), "jsonl"),
+        ("a.xlsx", "", ("--sheet", "May & June"), "csv"),
+    ],
+)
+def test_the_command_at_the_end_can_be_pasted_into_a_shell(
+    stack: Harness, name: str, content: str, options: tuple[str, ...], ending: str
+) -> None:
+    """It reads the file as the batch did."""
+    if content:
+        (stack.folder / name).write_text(content, encoding="utf-8")
+    else:
+        write_workbook(stack.folder / name, {"A": [["to"]], "May & June": [["to"], [REFUSED]]})
+    (stack.folder / f"failed.{ending}").unlink(missing_ok=True)
+    done = stack.run("send-batch", "--sender", "support", "--text", "Hello", "--follow", *options, "--", name)
+
+    (command,) = [line for line in done.stderr.splitlines() if line.startswith("  outbound-chat export")]
+    words = shlex.split(command)
+    exported = stack.run(*words[1:])
+    assert exported.returncode == 0, exported.stderr
+    assert REFUSED[1:] in (stack.folder / f"failed.{ending}").read_text(encoding="utf-8")

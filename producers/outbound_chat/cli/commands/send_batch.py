@@ -152,7 +152,7 @@ def send_batch(
         elif batch:
             print_batch(batch)
         if batch and batch.final and follow:
-            print_failures(chat, batch, file)
+            print_failures(chat, batch, rows)
     end_with(errors)
     if (receipt.rejected and not receipt.repeated) or (follow and batch and not _all_sent(batch)):
         raise typer.Exit(Exit.NOT_ALL_SENT)
