@@ -136,6 +136,9 @@ def test_a_test_row_goes_to_a_number_of_ones_own_and_nothing_else(stack: Harness
         (OWN, "Hello Ann21"),
     ]
     assert stack.run(*COMMAND, "--test-to", SUPPRESSED).returncode == 1
+    national = ("--test-to", "(202) 555-0123", "--country", "US")
+    assert stack.run(*COMMAND, *national).returncode == 0, "read as the numbers of the file are"
+    assert [one.destination for one in stack.sandbox.contacts()][sent + 2 :] == [OWN]
     assert batches(stack) == before
     assert not (stack.folder / "parcels.rejects.csv").exists()
 
@@ -144,6 +147,7 @@ def test_a_test_row_goes_to_a_number_of_ones_own_and_nothing_else(stack: Harness
     ("options", "said"),
     [
         (("--test-to", "0170"), "--test-to: must be"),
+        (("--test-to", "0170", "--country", "US"), "--test-to: is not a number of US"),
         (("--test-to", OWN, "--test-row", "1"), "to: line 2: must be"),
         (("--test-to", OWN, "--test-row", "9"), "has no row 9"),
         (("--test-row", "1"), "needs --test-to"),
