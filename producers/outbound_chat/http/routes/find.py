@@ -10,8 +10,7 @@ from outbound_chat.http.access.authentication import CanRead
 from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import JSON_TYPE, json_object
-from outbound_chat.http.wire.fields import read_fields
-from outbound_chat.http.wire.id_lists import MOST_IDS, check_number, ids_in_body
+from outbound_chat.http.wire.fields import MOST_IDS, checked_ids, ids_in_body, read_fields
 from outbound_chat.http.wire.parameters import Budget, Cursor, OfSender, OfTenant
 from outbound_chat.http.wire.request_schemas import IDS_BODY, LIMIT, SEARCH, SEARCH_BODY
 from outbound_chat.http.wire.response_models import JobsById
@@ -72,7 +71,7 @@ async def jobs(
     if any(value is not None for value in (*chosen.values(), cursor)):
         message = "can't be combined with a filter or a cursor; send two requests"
         raise InvalidJob([FieldError("ids", FieldCode.NOT_ALLOWED, message)])
-    return await _statuses(request, scoped, [id_ for id_ in ids.split(",") if id_])
+    return await _statuses(request, scoped, checked_ids([id_ for id_ in ids.split(",") if id_]))
 
 
 @router.post(
@@ -112,6 +111,5 @@ async def statuses_of_body(request: Request, scoped: CanRead) -> Response:
 
 
 async def _statuses(request: Request, scoped: ScopedClient, ids: list[str]) -> Response:
-    check_number(ids)
     found = await scoped.jobs.statuses(ids)
     return Response(await keyed("jobs", found, Turns(request)), media_type=JSON_TYPE)
