@@ -52,21 +52,14 @@ def find_jobs(
     $ outbound-chat jobs --idempotency-key A-17-left
     """
     settings = load_settings()
-    given = {"since": _instant("since", since), "until": _instant("until", until)}
-    chosen: dict[str, Any] = {
-        "budget": budget,
-        "sender": sender,
-        "tenant": tenant,
-        "state": state,
-        "code": code,
-        **given,
-    }
-    chosen |= {"idempotency_key": idempotency_key, "to": to}
+    chosen = {"budget": budget, "sender": sender, "tenant": tenant, "state": state, "code": code, "to": to}
+    chosen["idempotency_key"] = idempotency_key
+    times = {"since": _instant("since", since), "until": _instant("until", until)}
     found: list[Job] = []
     with OutboundChat.from_settings(settings) as chat:
         # Few of many jobs may match, so that a page has none and is not the last.
         while True:
-            page = chat.jobs(limit=limit - len(found), cursor=cursor, **cast("Any", chosen))
+            page = chat.jobs(limit=limit - len(found), cursor=cursor, **cast("Any", {**chosen, **times}))
             found += page.jobs
             cursor = page.cursor
             if cursor is None or len(found) >= limit:
