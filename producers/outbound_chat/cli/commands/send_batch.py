@@ -118,7 +118,7 @@ def send_batch(
     shared |= {"weight": weight, "concurrency": concurrency, "durability": durability, "callback_url": callback_url}
     shared |= {"template": filled} if filled else {}
     how = {"delimiter": delimiter, "ignore_columns": ignore_columns, "country": country, "sheet": sheet}
-    form = form_of(faults, column, **how)
+    form = form_of(column, faults, **how)
     settings = load_settings()
     try:
         rows = JobFile(file, _checked_template(filled, faults), form)
