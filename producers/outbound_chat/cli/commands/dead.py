@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal, cast
 import typer
 
 from outbound_chat.cli.confirm import confirm
-from outbound_chat.cli.options import Budget, Cursor, Json
+from outbound_chat.cli.options import Budget, Cursor, Json, unknown_sender
 from outbound_chat.cli.output import end_with, number_of, print_json, talk
 from outbound_chat.cli.replays import Matches, Replays
 from outbound_chat.cli.show_jobs import print_jobs
-from outbound_chat.cli.tables import make_table, print_table
+from outbound_chat.cli.tables import make_table, print_page_end, print_table
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.jobs import JobState
 from outbound_chat_config import load_settings
@@ -53,15 +53,7 @@ def dead(
         print_json(page.jobs, cursor=page.cursor)
         return
     print_jobs(page.jobs)
-    if not page.jobs:
-        talk.print("no matching jobs")
-        if sender and sender not in settings.senders:
-            # It may have been configured once, so its jobs are looked for anyway.
-            known = ", ".join(sorted(settings.senders))
-            known += f"; settings: {settings.source}"
-            talk.print(f'sender "{sender}" is not configured; known senders: {known}', style="yellow")
-    if page.cursor:
-        talk.print(f'there are more: --cursor "{page.cursor}"')
+    print_page_end(page.jobs, page.cursor, "no matching jobs", unknown_sender(settings, sender))
 
 
 def _plain(counts: Mapping[tuple[JobState, str], int]) -> list[dict[str, Any]]:

@@ -7,10 +7,10 @@ from typing import Annotated, Any, cast
 import typer
 from rich.text import Text
 
-from outbound_chat.cli.options import Budget, Cursor, Json
-from outbound_chat.cli.output import print_json, talk
+from outbound_chat.cli.options import Budget, Cursor, Json, unknown_sender
+from outbound_chat.cli.output import print_json
 from outbound_chat.cli.show_jobs import COLOURS
-from outbound_chat.cli.tables import make_table, print_table, time_cell
+from outbound_chat.cli.tables import make_table, print_page_end, print_table, time_cell
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import Job, JobState
@@ -68,10 +68,8 @@ def find_jobs(
         print_json(found, cursor=cursor)
         return
     _print(found)
-    if cursor:
-        talk.print(f'There are more: --cursor "{cursor}"')
-    elif not found:
-        talk.print("\n".join(_nothing(settings, sender, is_list=to is None and idempotency_key is None)))
+    is_list = to is None and idempotency_key is None
+    print_page_end(found, cursor, _nothing(settings, is_list=is_list), unknown_sender(settings, sender))
 
 
 def _instant(field: str, text: str | None) -> Any:
@@ -93,12 +91,8 @@ def _print(jobs: Sequence[Job]) -> None:
     print_table(table)
 
 
-def _nothing(settings: Settings, sender: str | None, *, is_list: bool) -> list[str]:
+def _nothing(settings: Settings, *, is_list: bool) -> str:
     """Returns what else whoever finds nothing should know."""
-    lines = ["No matching messages." if not is_list else "No matching messages. Those of batches: outbound-chat list"]
     if is_list and not settings.results.listed_jobs:
-        lines.append("Single messages are not listed, since results.listed_jobs is 0.")
-    if sender and sender not in settings.senders:
-        known = ", ".join(sorted(settings.senders))
-        lines.append(f'Sender "{sender}" is not configured; known senders: {known}; settings: {settings.source}')
-    return lines
+        return "No matching messages. Single messages are not listed, since results.listed_jobs is 0."
+    return f"No matching messages.{' Those of batches: outbound-chat list' if is_list else ''}"
