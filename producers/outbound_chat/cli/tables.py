@@ -86,9 +86,12 @@ def make_table(
     return FittingTable(columns, numbers, least, extras)
 
 
-def print_table(table: FittingTable) -> None:
-    """Prints a table: within the width of a terminal, and each row in one line elsewhere."""
-    out.print(table, crop=False)
+def print_table(table: FittingTable, nothing: str = "") -> None:
+    """Prints a table: within the width of a terminal, and each row in one line elsewhere. `nothing`: if it has none."""
+    if table.rows:
+        out.print(table, crop=False)
+    elif nothing:
+        talk.print(nothing)
 
 
 def print_page_end(shown: Sequence[object], cursor: str | None, *nothing: str) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from outbound_chat.cli.confirm import confirm
 from outbound_chat.cli.options import Budget, Cursor, Json, unknown_sender
-from outbound_chat.cli.output import end_with, number_of, print_json, talk
+from outbound_chat.cli.output import end_with, number_of, print_json
 from outbound_chat.cli.replays import Matches, Replays
 from outbound_chat.cli.show_jobs import print_jobs
 from outbound_chat.cli.tables import make_table, print_page_end, print_table
@@ -67,7 +67,7 @@ def _print_counts(found: dict[tuple[JobState, str], int], as_json: bool) -> None
     table = make_table("state", "code", "jobs", numbers=("jobs",))
     for (state, code), count in sorted(found.items()):
         table.add_row(state, code, f"{count:,}")
-    print_table(table) if found else talk.print("no matching jobs")
+    print_table(table, "no matching jobs")
 
 
 def replay(

@@ -81,8 +81,6 @@ def _instant(field: str, text: str | None) -> Any:
 
 
 def _print(jobs: Sequence[Job]) -> None:
-    if not jobs:
-        return
     table = make_table("job", "state", "code", "created", "sender", extras=("sender", "created", "code"))
     for job in jobs:
         code = job.error.code if job.error else ""
