@@ -15,7 +15,7 @@ from outbound_chat.rows._values import refused
 
 _NOTHING = f'{DELIMITERS}" \r\n'
 _QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|\Z)')
-_SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'\s*"?sep=([^\s"\w]|\t)"?\s*', re.IGNORECASE)
 """The first line that Excel writes and reads to name the delimiter."""
 _FORMULA_OF_TEXT = re.compile(r'="(?:[^"]|"")*"(?:&"(?:[^"]|"")*")*')
 _TEXT_IN_FORMULA = re.compile(r'"((?:[^"]|"")*)"')
