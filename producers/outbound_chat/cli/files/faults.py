@@ -12,7 +12,6 @@ from outbound_chat.model.batches import FaultCount, Rejection
 from outbound_chat.model.json import json_default
 
 MOST_SHOWN = 20
-TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 class LineFaults:
@@ -42,7 +41,7 @@ class LineFaults:
         """Prints how often each fault occurs, on which lines, and the message of the first."""
         found = self._counter.faults
         for one in found[:MOST_SHOWN]:
-            console.print(f"  {one.count:,} {TIMES} {one.field}: {one.code} ({_lines(one)})")
+            console.print(f"  {one.count:,} \N{MULTIPLICATION SIGN} {one.field}: {one.code} ({_lines(one)})")
             console.print(f"    {one.message}")
         if len(found) > MOST_SHOWN:
             console.print(f"  and {number_of(len(found) - MOST_SHOWN, 'other kind of fault', 'other kinds of faults')}")
