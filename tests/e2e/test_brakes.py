@@ -65,7 +65,7 @@ def test_on_a_terminal_nothing_is_stored_before_somebody_says_yes(stack: Harness
     with on_terminal(stack, *COMMAND) as terminal:
         terminal.type("y\n")
         assert answered(terminal, question, "n\n") == 130
-        assert f"1 \N{MULTIPLICATION SIGN} to: invalid_number (line 6)" in terminal.words
+        assert "1 \N{MULTIPLICATION SIGN} to: invalid_number (line 6)" in terminal.words
         assert "nothing was done" in terminal.words
     assert batches(stack) == before
     assert not (stack.folder / "parcels.rejects.csv").exists()
