@@ -100,6 +100,21 @@ def test_a_workbook_is_read_as_the_same_rows_in_csv_would_be(tmp_path: Path) -> 
         JobFile(tmp_path / "a.xlsx.gz")
 
 
+def test_an_error_in_place_of_a_text_sends_no_other_text(tmp_path: Path) -> None:
+    """It can't be told from an empty cell. Its row is rejected, with and without --text, and again unless repaired."""
+    texts: list[Cell] = [("#N/A",), " ", "Hi"]
+    rows: list[list[Cell]] = [["Wert", "to"], *([text, f"+1202555010{n}"] for n, text in enumerate(texts, 1))]
+    path = write_workbook(tmp_path / "a.xlsx", {"A": rows})
+    *rejected, sent = jobs(path, column=["text=Wert"])
+    assert sent == {"text": "Hi", "to": "+12025550103"}
+    assert [(error.field, error.code) for job in rejected for error in job.errors] == [("text", "required")] * 2
+    assert "remove the column and give all rows their text with --text" in str(rejected[0])
+    again = jobs(reject_all(path, column=["text=Wert"]), column=["text=Wert"])
+    assert ["to" in job for job in again] == [False, False, True]
+    rows[0][0] = "_note"
+    assert all("to" in job for job in jobs(write_workbook(path, {"A": rows})))
+
+
 def test_a_sheet_is_named_and_another_one_is_another_file(tmp_path: Path) -> None:
     """Else a batch could go on in another sheet, and its results be joined with other people."""
     path = write_workbook(tmp_path / "a.xlsx", {"A": [["to"], ["+12025550101"]], "B": [["to"], ["+12025550102"]]})
