@@ -191,15 +191,16 @@ def test_numbers_to_suppress_are_read_from_every_such_file(tmp_path: Path) -> No
     """A number that is not understood stays contactable, so it is named."""
     book = write_workbook(tmp_path / "a.xlsx", {"A": [["phone", "name"], ["0170 1234567", "Ana"], [1701234568.0, ""]]})
     table = tmp_path / "a.txt"
-    table.write_bytes(b"\xef\xbb\xbfnumber;asked\r\n+12025550101;2026-05-01\r\n491701234567;x\r\n")
+    table.write_bytes(b"\xef\xbb\xbfnumber;asked\r\n+12025550101;2026-05-01\r\n491701234567;x\r\n447911123456;x\r\n")
     with closing(NumberFile(book, form(country="DE", column=["to=phone"]))) as file:
         assert list(file) == ["+491701234567", "+491701234568"]
     with closing(NumberFile(table, form(country="DE"))) as file:
         numbers = iter(file)
         assert next(numbers) == "+12025550101"
-        assert next(numbers) == ""
-        assert file.fault
-        assert "may begin with its country code" in file.fault.message
+        for _ in range(2):
+            assert next(numbers) == ""
+            assert file.fault
+            assert "may begin with its country code" in file.fault.message
     with pytest.raises(UnusableFile, match="of another name is given with --column to=NAME"):
         NumberFile(book)
 
