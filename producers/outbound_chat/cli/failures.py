@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from outbound_chat.cli.files.job_file import STANDARD_INPUT
+from outbound_chat.cli.files.row_file import STANDARD_INPUT
 from outbound_chat.cli.output import talk
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch

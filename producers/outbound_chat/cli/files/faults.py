@@ -10,7 +10,6 @@ from outbound_chat.client.steps.rejections import FaultCounter
 from outbound_chat.model.batches import FaultCount, Rejection
 
 MOST_SHOWN = 20
-TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 class LineFaults(FaultCounter):
@@ -35,7 +34,7 @@ class LineFaults(FaultCounter):
         """Prints how often each fault occurs, on which lines, and the message of the first."""
         found = self.faults
         for one in found[:MOST_SHOWN]:
-            console.print(f"  {one.count:,} {TIMES} {one.field}: {one.code} ({_lines(one)})")
+            console.print(f"  {one.count:,} \N{MULTIPLICATION SIGN} {one.field}: {one.code} ({_lines(one)})")
             console.print(f"    {one.message}")
         if len(found) > MOST_SHOWN:
             console.print(f"  and {number_of(len(found) - MOST_SHOWN, 'other kind of fault', 'other kinds of faults')}")

@@ -4,7 +4,7 @@ import csv
 import sys
 from pathlib import Path
 
-from outbound_chat.cli.files.job_file import STANDARD_INPUT
+from outbound_chat.cli.files.row_file import STANDARD_INPUT
 from outbound_chat.rows import UnusableFile
 
 COLUMNS = ("id", "_id")
