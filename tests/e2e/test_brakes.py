@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from outbound_chat import JobState
-from outbound_chat.cli.files.faults import TIMES
 from tests.support.harness import Harness, data_of, number, running_harness
 from tests.support.terminal import Terminal, on_terminal
 from tests.support.workbooks import write_workbook
@@ -68,7 +67,7 @@ def test_on_a_terminal_nothing_is_stored_before_somebody_says_yes(stack: Harness
     with on_terminal(stack, *COMMAND) as terminal:
         terminal.type("y\n")
         assert answered(terminal, question, "n\n") == 130
-        assert f"1 {TIMES} to: invalid_number (line 6)" in terminal.words
+        assert "1 \N{MULTIPLICATION SIGN} to: invalid_number (line 6)" in terminal.words
         assert "nothing was done" in terminal.words
     assert batches(stack) == before
     assert not (stack.folder / "parcels.rejects.csv").exists()

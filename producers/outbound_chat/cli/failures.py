@@ -3,7 +3,8 @@
 import shlex
 from collections import Counter
 
-from outbound_chat.cli.files.job_file import STANDARD_INPUT, JobFile
+from outbound_chat.cli.files.job_file import JobFile
+from outbound_chat.cli.files.row_file import STANDARD_INPUT
 from outbound_chat.cli.output import talk
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch

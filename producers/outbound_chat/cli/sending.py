@@ -32,7 +32,7 @@ class Sending:
             self._rows.check_unchanged()
             options = {**campaign.shared, "name": campaign.name, "batch_key": key, "on_start": self._note_start}
             enqueue = campaign.chat.enqueue_batch
-            return read_file(enqueue, "enqueue", self._rows, on_rejected=self._faults.add, **options)
+            return read_file(enqueue, "enqueue", self._rows, on_rejected=self._faults.report, **options)
         except BaseException as error:
             self._explain(error)
             if as_json and isinstance(error, KeyboardInterrupt):

@@ -31,8 +31,7 @@ def print_batches(batches: Iterable[Batch]) -> None:
             _number(one.rejected),
             Text(one.held_by, style="yellow"),
         )
-    if table.rows:
-        print_table(table)
+    print_table(table)
 
 
 def print_batch(batch: Batch) -> None:

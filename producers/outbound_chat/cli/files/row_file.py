@@ -11,7 +11,7 @@ from tempfile import TemporaryFile, gettempdir
 from typing import IO, Any
 
 from outbound_chat.cli.files import workbook
-from outbound_chat.model.errors import FieldError
+from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request.templates import Template
 from outbound_chat.rows import (
     ArrayReader,
@@ -59,7 +59,7 @@ class RowFile:
                 f"{path}: the name must end with .csv or .jsonl, followed by .gz if the file is packed; or with .tsv, "
                 ".json, .xlsx, .xls or .ods"
             )
-        self.path, self.form = path, form or form_of([])
+        self.path, self.form = path, form or form_of()
         self.swallowers: dict[int, int] = {}
         """The first rows that seem to have other rows in a cell, each with the line on which it begins."""
         self._template = template
@@ -165,9 +165,13 @@ class RowFile:
         self.file.close()
 
 
-def form_of(errors: list[FieldError], column: list[str] | None = None, **given: Any) -> Form:
-    """Returns the form that the options of a command say; adds what is wrong with them to `errors`."""
-    return Form.parse(errors, column=column or (), option=lambda name: f"--{name.replace('_', '-')}", **given)
+def form_of(column: list[str] | None = None, errors: list[FieldError] | None = None, **given: Any) -> Form:
+    """Returns the form that the options of a command say; adds what is wrong with them to `errors`, or raises it."""
+    found: list[FieldError] = [] if errors is None else errors
+    form = Form.parse(found, column=column or (), option=lambda name: f"--{name.replace('_', '-')}", **given)
+    if errors is None and found:
+        raise InvalidJob(found)
+    return form
 
 
 def unpacked_name(path: Path) -> Path:

@@ -31,16 +31,12 @@ _TWO_WAYS = FieldError("to", FieldCode.NOT_ALLOWED, "can't be combined with idem
 class _Wanted:
     """What jobs must have in common; None: all do."""
 
-    senders: Collection[str] | None
-    tenant: str | None
-    state: str | None
-    code: str | None
-    since: datetime | None
-    until: datetime | None
-
-    @property
-    def is_all(self) -> bool:
-        return (self.senders, self.tenant, self.state, self.code, self.since, self.until) == (None,) * 6
+    senders: Collection[str] | None = None
+    tenant: str | None = None
+    state: str | None = None
+    code: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
     def has(self, job: Job) -> bool:
         return (
@@ -62,9 +58,7 @@ def find_jobs(context: Context, chosen: Mapping[str, Any], cursor: str | None, l
     number, sender = chosen.get("to"), chosen.get("sender")
     wanted = _Wanted(
         senders=(sender,) if isinstance(sender, str) else sender,
-        tenant=chosen.get("tenant"),
-        state=chosen.get("state"),
-        code=chosen.get("code"),
+        **{name: chosen.get(name) for name in ("tenant", "state", "code")},
         since=check_instant("since", chosen.get("since"), errors),
         until=check_instant("until", chosen.get("until"), errors),
     )
@@ -97,7 +91,7 @@ def _with_key(keys: Keys, idem: str, wanted: _Wanted) -> Steps[JobPage]:
 
 def _page(keys: Keys, blind_index: str, wanted: _Wanted, place: int | None, limit: int) -> Steps[JobPage]:
     found: list[Job] = []
-    count = limit if wanted.is_all else scripts.MOST_JOBS
+    count = limit if wanted == _Wanted() else scripts.MOST_JOBS
     for _ in range(MOST_ASKED):
         listed = yield from ask(scripts.read_listed(keys, blind_index=blind_index, place=place, count=count))
         place = listed.following
