@@ -22,10 +22,10 @@ from outbound_chat.model.jobs import JobState
 from outbound_chat.model.operations import JobPage
 from outbound_chat.request import FieldCode
 from outbound_chat.rows import parse_time
+from outbound_chat.store.scripts import MOST_JOBS
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 
-MOST = 500
 _TIMES = ("since", "until")
 _FILTER: dict[str, type] = dict.fromkeys(
     ("budget", "sender", "tenant", "state", "code", *_TIMES, "idempotency_key", "to", "cursor"), str
@@ -59,7 +59,7 @@ async def jobs(
     until: Annotated[str | None, _of("until")] = None,
     idempotency_key: Annotated[str | None, _of("idempotency_key")] = None,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=MOST, description=LIMIT)] = 50,
+    limit: Annotated[int, Query(ge=1, le=MOST_JOBS, description=LIMIT)] = 50,
 ) -> Response:
     """Lists single messages, the newest first; a page may have fewer than `limit`, even none: go on with `cursor`.
 
