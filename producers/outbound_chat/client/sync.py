@@ -210,8 +210,9 @@ class OutboundChat(Closable):
     ) -> Cancellation:
         """Stops many jobs, each as `cancel` does, 200 a round trip, and returns what became of them.
 
-        An unknown id does not stop the others. `on_progress` is called after each round trip with the result so far.
-        Called again with the same ids, it changes nothing more.
+        An unknown id does not stop the others. `on_progress` is called after each round trip with the counts so far,
+        and with the ids that this round trip adds to `unknown` and `newer`. Called again with the same ids, it changes
+        nothing more.
         """
         return self._run(cancelling.cancel_jobs(self._context, several("job_ids", job_ids), on_progress))
 
