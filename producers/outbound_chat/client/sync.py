@@ -445,9 +445,10 @@ class OutboundChat(Closable):
         return self._run(cancelling.cancel_batch_jobs(self._context, batch_id, rows, state, on_progress))
 
     def cancel_tenant(self, tenant: str) -> int:
-        """Cancels all waiting jobs of a tenant, in all budgets and batches, and returns how many were cancelled.
+        """Cancels all waiting jobs of a tenant, in all budgets and batches, and returns how many this call cancelled.
 
-        Jobs that are enqueued for the tenant while this runs may be cancelled too. Later ones are not.
+        If there are more than 200, workers cancel some of them too, which are not counted. Jobs that are enqueued for
+        the tenant while this runs may be cancelled too. Later ones are not.
 
         Raises:
             InvalidJob: `tenant` is not a valid name.
