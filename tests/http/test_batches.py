@@ -206,8 +206,9 @@ def test_a_batch_is_held_released_listed_and_cancelled(http: httpx.Client) -> No
     assert (ids, rest["cursor"]) == ([f"{receipt['id']}-{row}" for row in range(1, 13)], None)
     # A chunked body has no length in its headers, and a type without a body says nothing.
     problem(http.post(f"{path}/cancel", content=iter([b'{"rows":', b'"1"}'])), 415, "unsupported_media_type")
-    part = {"content": iter([b'{"rows":', b'"1"}']), "headers": {"Content-Type": "application/json"}}
-    assert http.post(f"{path}/cancel", **part).json()["part"]["counts"] == {"cancelled": 1}
+    as_json = {"Content-Type": "application/json"}
+    part = http.post(f"{path}/cancel", content=iter([b'{"rows":', b'"1"}']), headers=as_json).json()["part"]
+    assert part["counts"] == {"cancelled": 1}
     ended = http.post(f"{path}/cancel", content=iter([b""])).json()
     assert (ended["counts"]["cancelled"], ended["final"]) == (12, True)
     assert http.get(f"{path}/jobs", params={"state": "queued"}).json()["jobs"] == []
