@@ -113,9 +113,12 @@ def test_a_held_batch_waits_for_its_release(stack: Harness) -> None:
     assert chat.batch(batch).counts[JobState.QUEUED] == 3
 
     assert stack.run(*COMMAND).returncode == 0, "the same batch, with or without --hold"
+    again = stack.run(*COMMAND, "--hold")
+    assert "the batch is held now: nothing more is sent until you release the batch:" in " ".join(again.stderr.split())
     assert stack.run("release", "--batch", batch).returncode == 0
     assert chat.wait_batch(batch, timeout=60).counts[JobState.SENT] == 3
     assert chat.holds() == []
+    assert "the batch is final, so it can't be held" in stack.run(*COMMAND, "--hold").stderr
     assert batches(stack) - before == {batch}
 
 

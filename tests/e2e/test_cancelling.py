@@ -85,6 +85,15 @@ def test_what_waits_of_a_sender_is_cancelled(idle: Harness) -> None:
     assert idle.run("cancel", "--sender", "nosuch").returncode == 2
 
 
+def test_what_workers_may_have_cancelled_too_is_not_denied(idle: Harness) -> None:
+    """They go on with an order that takes several round trips, and what they cancel is not in the count."""
+    for many, least in ((3, ""), (250, "at least ")):
+        rows = [{"to": number(row)} for row in range(many)]
+        idle.chat().enqueue_batch(rows, sender="support", text="Hello", tenant="gone")
+        done = idle.run("cancel", "--tenant", "gone")
+        assert (done.returncode, done.stderr) == (0, f"{least}{many} jobs of gone cancelled\n")
+
+
 def test_ids_that_are_unknown_do_not_stop_the_others(idle: Harness) -> None:
     """On the command line and in a file; the exit code is that of an unknown id."""
     chat = idle.chat()

@@ -1,6 +1,7 @@
 """What `cancel` does: one by one, or many jobs with how far it has come and a sum of what became of them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import typer
 
@@ -64,10 +65,14 @@ def cancel_many(call: Callable[..., Cancellation], *, as_json: bool) -> None:
     """
     found: Cancellation | None = None
     errors: list[BaseException] = []
+    unknown: list[str] = []
+    newer: list[str] = []
 
     def note(latest: Cancellation) -> None:
         nonlocal found
         found = latest
+        unknown.extend(latest.unknown)
+        newer.extend(latest.newer)
         show(latest.looked, latest.total)
 
     with count_progress("cancel") as show:
@@ -77,6 +82,7 @@ def cancel_many(call: Callable[..., Cancellation], *, as_json: bool) -> None:
             raise
         except (OutboundChatError, KeyboardInterrupt) as error:
             errors.append(error)
+            found = found and replace(found, unknown=tuple(unknown), newer=tuple(newer))
     faults = [*map(UnknownJob, found.unknown), *map(WrittenByNewerVersion, found.newer)] if found else []
     if as_json:
         print_json(found, [*errors, *faults])

@@ -76,6 +76,11 @@ class Sending:
         for warning in (self._rows.warning, chats):
             if warning:
                 warn(warning)
-        if self._campaign.shared.get("hold") and receipt.id and not receipt.repeated:
-            talk.print("nothing is sent until you release the batch:")
+        if not (self._campaign.shared.get("hold") and receipt.id):
+            return
+        if receipt.repeated and self._campaign.chat.batch(receipt.id).final:
+            talk.print("the batch is final, so it can't be held")
+        else:
+            more = "the batch is held now: nothing more" if receipt.repeated or receipt.resumed_rows else "nothing"
+            talk.print(f"{more} is sent until you release the batch:")
             talk.print(f"  outbound-chat release --batch {receipt.id}", soft_wrap=True)

@@ -24,6 +24,7 @@ from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import Hold
 from outbound_chat.request import FieldCode, with_report
 from outbound_chat.rows import TIMES, TooManyMembers, UnusableFile, parse_json
+from outbound_chat.store.scripts import MOST_CANCELLED
 from outbound_chat_config import Settings, load_settings
 
 LARGEST_REQUEST = 1_000_000
@@ -209,7 +210,9 @@ def cancel(
             if as_json:
                 print_json({"tenant" if tenant else "sender": name, "cancelled": cancelled})
             else:
-                talk.print(f"{number_of(cancelled, 'job')} of {name} cancelled")
+                # A first call cancels 200. Once there are more, workers cancel some of them too.
+                least = "at least " if cancelled >= MOST_CANCELLED else ""
+                talk.print(f"{least}{number_of(cancelled, 'job')} of {name} cancelled")
         elif ids_from:
             cancel_many(partial(chat.cancel_jobs, listed), as_json=as_json)
         elif batch and (rows is not None or state is not None):
