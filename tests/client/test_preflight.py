@@ -11,6 +11,8 @@ import pytest
 import time_machine
 
 from outbound_chat import InvalidJob, OutboundChat, Preflight
+from outbound_chat.client.steps.rejections import FaultCounter
+from outbound_chat.model.errors import FieldError
 from outbound_chat.store import Store
 from outbound_chat.testing import InMemoryOutboundChat
 from tests.client.conftest import VALUES
@@ -194,3 +196,18 @@ def test_a_preflight_groups_faults_and_keeps_few(chat: OutboundChat) -> None:
     assert (first.field, first.code, first.count, first.first_rows) == ("to", "invalid_number", 1_000, (1, 3, 5, 7, 9))
     assert "country code" in first.message
     assert (second.count, second.first_rows) == (1, (2,))
+
+
+def test_a_preflight_groups_faults_by_their_messages_too(chat: OutboundChat) -> None:
+    """Ten reasons for the same code need ten repairs; values inside a message make no other reason."""
+    habits = [{"to": "12025550101"}, {"to": "004915112345678"}, {"to": "Ann"}]
+    late = [{"to": number(row), "expires_at": f"2020-01-{row:02}T00:00:00Z"} for row in range(1, 21)]
+    flight = chat.preflight_batch([*habits * 2, *late], sender="support")
+
+    assert [(one.field, one.count) for one in flight.faults] == [("expires_at", 20), ("to", 2), ("to", 2), ("to", 2)]
+    assert len({one.message for one in flight.faults}) == 4
+    counter = FaultCounter()
+    for row in range(1, 51):
+        counter.add(row, [FieldError("text", "too_long", f"is {chr(96 + row % 26)}{'x' * row}")])
+    assert len(counter.faults) == 10
+    assert sum(one.count for one in counter.faults) == 50

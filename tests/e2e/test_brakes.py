@@ -208,6 +208,24 @@ def test_what_went_out_before_is_reported_before_anything_is_stored(stack: Harne
     assert "had" not in warned(*other), "nothing new is added"
 
 
+def test_a_number_that_is_in_several_rows_is_reported_before_anything_is_stored(stack: Harness) -> None:
+    """Two texts to one person are rarely wanted; the check is the last place to notice."""
+    write(stack, *people(500, 3), *people(501, 2), f"{number(501)},Eve")
+    warning = "warning: 2 numbers are in more than one row; each row is sent"
+    with on_terminal(stack, *COMMAND) as terminal:
+        assert answered(terminal, "Send 6 messages", "n\n") == 130
+        assert terminal.words.count(warning) == 1
+    for options in (("--dry-run",), ("--hold",)):
+        done = stack.run(*COMMAND, *options, "--json")
+        assert warning in done.stderr
+        assert data_of(done.stdout)["repeated_numbers"] == 2
+    assert warning not in stack.run(*COMMAND).stderr, "nothing new is added"
+    write(stack, *people(510, 2))
+    alone = stack.run(*COMMAND, "--dry-run", "--json")
+    assert data_of(alone.stdout)["repeated_numbers"] == 0
+    assert "more than one row" not in alone.stderr
+
+
 def test_a_file_of_which_every_row_is_rejected_makes_no_batch(stack: Harness) -> None:
     """There is nothing to wait for, and a second try is the first."""
     before = batches(stack)

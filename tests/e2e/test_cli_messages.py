@@ -104,7 +104,10 @@ def test_a_hold_in_several_budgets_is_told_with_each(idle: Harness) -> None:
         ["tenant", "acme", "main", "a", "person"],
         ["tenant", "acme", "other", "a", "person"],
     ]
-    assert "nothing is held" in idle.run("release", "--tenant", "acme").stderr
+    idle.run("hold", "--tenant", "beta", "--reason", "has not paid")
+    first = idle.run("release", "--tenant", "acme")
+    assert (first.stderr, "beta" in first.stdout) == ("tenant acme is released\n", True)
+    assert idle.run("release", "--tenant", "beta").stderr == "tenant beta is released\nnothing is held\n"
 
 
 def test_a_job_that_quiet_hours_may_have_moved_is_not_said_to_wait_for_its_send_at_alone(idle: Harness) -> None:

@@ -1,7 +1,9 @@
 """What `send-batch` reports and asks before it stores anything: what went out before, and how many would go now."""
 
+from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from outbound_chat.cli.confirm import can_ask, confirm
@@ -17,6 +19,30 @@ MOST_NAMED = 3
 _SAME = {"file": "the same file", "name": "the same name", "numbers": "nearly the same numbers"}
 
 
+class RepeatedNumbers:
+    """Counts numbers that occur more than once. Keeps 8 bytes for each row: a hash of its number."""
+
+    def __init__(self) -> None:
+        """Begins with no number."""
+        self._bands = [array("q") for _ in range(256)]
+
+    def add(self, number: str) -> None:
+        """Adds the number of a row."""
+        hashed = hash(number)
+        self._bands[hashed % 256].append(hashed)
+
+    @property
+    def count(self) -> int:
+        """How many numbers are in more than one row."""
+        # One band at a time, because counting takes many times the memory of the hashes.
+        return sum(times > 1 for band in self._bands for times in Counter(band).values())
+
+    def warn(self) -> None:
+        """Warns if there are such numbers."""
+        if count := self.count:
+            warn(f"{number_of(count, 'number is', 'numbers are')} in more than one row; each row is sent")
+
+
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """A file that is to be sent, and how."""
@@ -30,6 +56,8 @@ class Campaign:
     batch_key: str | None
     """In place of file, name and options."""
     senders: Mapping[str, Sender]
+    repeated: RepeatedNumbers = field(default_factory=RepeatedNumbers)
+    """Filled by `key`."""
 
     @property
     def sender(self) -> Sender:
@@ -43,6 +71,7 @@ class Campaign:
             for row in self.rows:
                 if isinstance(row, Mapping) and isinstance(number := row.get("to"), str):
                     sketch.add(number)
+                    self.repeated.add(number)
         self.rows.rewind()
         return FileKey(self.rows.content_hash(), self.batch_key, self.rows.form.read_as, sketch.digests)
 

@@ -1,9 +1,9 @@
 """`send-batch --dry-run`: shows what would become of a file, before anything of it is stored."""
 
 import json
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import typer
 
@@ -29,7 +29,7 @@ def show_preflight(campaign: Campaign, rejects: Rejects, *, as_json: bool) -> No
     """Checks a file, prints what would become of it, and exits with 1 if rows are rejected, as sending it would."""
     rows = campaign.rows
     faults = LineFaults(rows, rejects.add)
-    earlier: Sequence[EarlierBatch] = ()
+    earlier: list[EarlierBatch] = []
     try:
         key = campaign.key()
         flight = read_file(campaign.chat.preflight_batch, "check", rows, on_rejected=faults.report, **campaign.shared)
@@ -42,10 +42,12 @@ def show_preflight(campaign: Campaign, rejects: Rejects, *, as_json: bool) -> No
         rejects.close()
     path = str(rejects.path) if flight.rejected else None
     warn_of_earlier(earlier)
+    campaign.repeated.warn()
     for warning in _warnings(flight, campaign.sender, rows):
         warn(warning)
     if as_json:
-        _print_json(flight, faults, rejects, lines, earlier)
+        beside = {"earlier": earlier, "repeated_numbers": campaign.repeated.count}
+        _print_json(flight, faults, rejects, lines, beside)
     else:
         _print(flight, campaign.parts_of(flight), faults, lines, path)
     if flight.rejected:
@@ -65,7 +67,7 @@ def _warnings(flight: Preflight, sender: Sender, rows: JobFile) -> list[str]:
 
 
 def _print_json(
-    flight: Preflight, faults: LineFaults, rejects: Rejects, lines: dict[int, int], earlier: Sequence[EarlierBatch]
+    flight: Preflight, faults: LineFaults, rejects: Rejects, lines: dict[int, int], beside: dict[str, Any]
 ) -> None:
     found = {
         **json_default(flight),
@@ -80,7 +82,7 @@ def _print_json(
         "first_expiring": [{"line": lines[one.row], **json_default(one)} for one in flight.first_expiring],
     }
     path = str(rejects.path) if flight.rejected else None
-    print_json({"preflight": found, "earlier": earlier, "rejects": path}, rejects.errors)
+    print_json({"preflight": found, **beside, "rejects": path}, rejects.errors)
 
 
 def _print(flight: Preflight, parts: str, faults: LineFaults, lines: dict[int, int], path: str | None) -> None:

@@ -27,7 +27,10 @@ class Sending:
             campaign, key = self._campaign, self._campaign.key()
             self.earlier = campaign.earlier(key)
             warn_of_earlier(self.earlier)
-            self._shown = ask(campaign, begun_of(self.earlier), yes=yes)
+            begun = begun_of(self.earlier)
+            if not (begun and begun.closed):
+                campaign.repeated.warn()
+            self._shown = ask(campaign, begun, yes=yes)
             # What was asked about is sent, never half of it and half of what was saved since.
             self._rows.check_unchanged()
             options = {**campaign.shared, "name": campaign.name, "batch_key": key, "on_start": self._note_start}

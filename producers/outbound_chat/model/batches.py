@@ -179,7 +179,7 @@ class Preflight:
     rejections: tuple[Rejection, ...] = field(repr=False)
     """The rows that would be rejected, in order; empty if `on_rejected` was given, which received them instead."""
     faults: tuple[FaultCount, ...]
-    """The same grouped by field and code, the most frequent first; at most 100 groups."""
+    """The same grouped by field, code and message, the most frequent first; at most 100 groups."""
     previews: tuple[Preview, ...] = field(repr=False)
     """The first two accepted rows whose texts differ, and one with the most parts if it has more than these."""
     parts: int

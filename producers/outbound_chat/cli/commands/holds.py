@@ -61,7 +61,10 @@ def release(
     with OutboundChat.from_settings(load_settings()) as chat:
         # Read before: the retry may have ended the hold already.
         held = [one for one in chat.holds() if one.owner == "system" and target.get(one.scope) == one.name]
-        if not chat.release(**target) and not held:
+        if chat.release(**target):
+            (released,) = (f"{scope} {name}" for scope, name in target.items() if name is not None)
+            talk.print(f"{released} is released")
+        elif not held:
             talk.print("nothing to release: neither a person nor the system holds it")
         for name in dict.fromkeys(f"{one.scope} {one.name}" for one in held):
             talk.print(f"{name} is retried now; the system holds it until a retry succeeds")

@@ -146,9 +146,11 @@ def send_batch(
             found = {
                 "receipt": {**json_default(receipt), "id": receipt.id or None, "rejections": rejected.first},
                 "batch": batch,
+                "earlier": sending.earlier,
+                "repeated_numbers": campaign.repeated.count,
             }
             path = str(rejected.path) if receipt.rejected else None
-            print_json({**found, "earlier": sending.earlier, "rejects": path}, [*errors, *rejected.errors])
+            print_json({**found, "rejects": path}, [*errors, *rejected.errors])
         elif batch:
             print_batch(batch)
         if batch and batch.final and follow:

@@ -1,5 +1,6 @@
 """Reports and counts rejected rows and numbers."""
 
+import re
 from collections.abc import Callable, Iterable
 
 from outbound_chat.model.batches import FaultCount, Rejection
@@ -12,21 +13,30 @@ OnProgress = Callable[[int, int], None]
 
 MOST_FAULTS = 100
 """Groups of faults: rows of JSON may have any names, so there may be as many as rows."""
+MOST_MESSAGES = 10
+"""Groups of one field and code; rows with other messages are counted with the first of them."""
 FIRST_ROWS = 5
+
+_VALUES = re.compile(r"\"[^\"]*\"|'[^']*'|\S*\d\S*")
+"""What may differ from row to row in a message: quoted values and numbers."""
 
 
 class FaultCounter:
-    """Groups the faults of rows by field and code."""
+    """Groups the faults of rows by field, code and message; values inside messages make no difference."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str], tuple[str, int, list[int]]] = {}
+        self._found: dict[tuple[str, str, str], tuple[str, int, list[int]]] = {}
 
     def add(self, row: int, errors: Iterable[FieldError]) -> None:
         """Adds the faults of a row."""
         for error in errors:
-            kind = error.field, error.code
-            if kind not in self._found and len(self._found) == MOST_FAULTS:
-                continue
+            kind = error.field, error.code, _VALUES.sub("", error.message)
+            if kind not in self._found:
+                same = [one for one in self._found if one[:2] == kind[:2]]
+                if len(same) == MOST_MESSAGES or (same and len(self._found) == MOST_FAULTS):
+                    kind = same[0]
+                elif len(self._found) == MOST_FAULTS:
+                    continue
             message, count, rows = self._found.setdefault(kind, (error.message, 0, []))
             if len(rows) < FIRST_ROWS and row not in rows:
                 rows.append(row)
@@ -35,7 +45,10 @@ class FaultCounter:
     @property
     def faults(self) -> tuple[FaultCount, ...]:
         """The groups, the most frequent first."""
-        found = [FaultCount(*kind, message, count, tuple(rows)) for kind, (message, count, rows) in self._found.items()]
+        found = [
+            FaultCount(field, code, message, count, tuple(rows))
+            for (field, code, _), (message, count, rows) in self._found.items()
+        ]
         return tuple(sorted(found, key=lambda one: -one.count))
 
 
