@@ -11,11 +11,13 @@ from typing import Any
 from outbound_chat import JobState, Priority
 from outbound_chat.cli.commands.audit import print_audits
 from outbound_chat.cli.commands.encryption_keys import Use, print_uses
+from outbound_chat.cli.commands.find_jobs import print_found
 from outbound_chat.cli.commands.keys import print_keys
 from outbound_chat.cli.commands.suppression import print_suppressed
 from outbound_chat.cli.commands.webhooks import print_dead, print_hosts
 from outbound_chat.cli.commands.why import print_why
 from outbound_chat.cli.doctor.doctor import print_check, summary
+from outbound_chat.cli.dry_run import print_preflight
 from outbound_chat.cli.output import out
 from outbound_chat.cli.show_batches import print_batch, print_batches
 from outbound_chat.cli.show_holds import print_holds
@@ -23,7 +25,7 @@ from outbound_chat.cli.show_jobs import print_job, print_jobs
 from outbound_chat.cli.watch_snapshot import Snapshot
 from outbound_chat.cli.watch_tables import snapshot_tables
 from outbound_chat.model.api_keys import ApiKey, KeyState, RateLimit, Scope
-from outbound_chat.model.batches import Batch
+from outbound_chat.model.batches import Batch, ExpiringRow, FaultCount, Preflight, Preview
 from outbound_chat.model.consistency import FindingKind
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.jobs import Attempt, Job, Webhook, WebhookState
@@ -363,14 +365,45 @@ DONE = {
     **dict.fromkeys(("position", "ahead", "next_attempt_at", "expected_at")),
 }
 
+_WRONG = "may begin with its country code: write it as a national number, or with +"
+FAULTS = (
+    FaultCount("to", "invalid_number", _WRONG, 114, (17, 148, 302)),
+    FaultCount("send_at", "invalid_time", "must have a time zone, such as 2026-05-01T09:00:00+02:00", 1, (402,)),
+)
+FLIGHT = Preflight(
+    accepted=19_885,
+    rejected=115,
+    rejections=(),
+    faults=FAULTS,
+    previews=(
+        Preview(row=1, text="Hello Ana, your parcel has left.", parts=1, request={}),
+        Preview(
+            row=9, text=f"Hello Bo, {'your parcel has left our house in Munich. ' * 4}".strip(), parts=2, request={}
+        ),
+    ),
+    parts=20_411,
+    rate=1.98,
+    starts_at=NOW,
+    ends_at=NOW + timedelta(hours=2, minutes=47),
+    expiring=12,
+    first_expiring=(ExpiringRow(row=9, expires_at=NOW + timedelta(hours=2), expected_turn=NOW + timedelta(hours=3)),),
+    assumed_idle=False,
+    workers=2,
+    held_by="",
+)
+LINES = {1: 2, 9: 10}
+
+
 SCREENS: dict[str, Callable[[], object]] = {
     "audit": lambda: print_audits(AUDITS),
     "dead": lambda: print_jobs(DEAD),
     "doctor": lambda: doctor(CHECKS),
     "doctor-all-in-order": lambda: doctor(CHECKS[:2]),
+    "dry-run": lambda: print_preflight(FLIGHT, "20,411", FAULTS, LINES, "parcels.rejects.csv"),
     "encryption-keys": lambda: print_uses(USES),
     "holds": lambda: print_holds(HOLDS),
     "holds-in-two-budgets": lambda: print_holds(HOLDS_OF_A_TENANT),
+    "jobs": lambda: print_found(JOBS),
     "keys-list": lambda: print_keys(KEYS),
     "list": lambda: print_batches(BATCHES),
     "list-batch": lambda: print_jobs([job(id=f"{BATCH}-{row}") for row in (1, 2, 20_000)]),

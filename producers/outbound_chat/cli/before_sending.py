@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from outbound_chat.cli.confirm import can_ask, confirm
-from outbound_chat.cli.files.faults import LineFaults
+from outbound_chat.cli.files.faults import LineFaults, print_faults
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.output import number_of, talk, warn, when
 from outbound_chat.cli.progress import read_file, spinner
@@ -124,7 +124,7 @@ def ask(campaign: Campaign, begun: EarlierBatch | None, *, yes: bool) -> bool:
     faults = LineFaults(rows, known_rows=known_rows)
     flight = read_file(campaign.chat.preflight_batch, "check", rows, on_rejected=faults.report, **shared)
     rows.rewind()
-    faults.print(talk)
+    print_faults(faults.faults, talk)
     left = flight.accepted + flight.rejected - known_rows - faults.new
     if left <= 0:
         return True

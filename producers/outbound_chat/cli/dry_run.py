@@ -1,6 +1,7 @@
 """`send-batch --dry-run`: shows what would become of a file, before anything of it is stored."""
 
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -10,13 +11,13 @@ import typer
 from outbound_chat.cli.before_sending import Campaign, warn_of_earlier
 from outbound_chat.cli.doctor.open_chats import batch_warning, span
 from outbound_chat.cli.errors import Exit
-from outbound_chat.cli.files.faults import LineFaults
+from outbound_chat.cli.files.faults import LineFaults, print_faults
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.output import out, print_json, warn, when
 from outbound_chat.cli.progress import read_file
 from outbound_chat.cli.tables import make_table, print_table
-from outbound_chat.model.batches import EarlierBatch, Preflight, Preview
+from outbound_chat.model.batches import EarlierBatch, FaultCount, Preflight, Preview
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.model.json import json_default
 from outbound_chat_config import Sender
@@ -49,7 +50,7 @@ def show_preflight(campaign: Campaign, rejects: Rejects, *, as_json: bool) -> No
         beside = {"earlier": earlier, "repeated_numbers": campaign.repeated.count}
         _print_json(flight, faults, rejects, lines, beside)
     else:
-        _print(flight, campaign.parts_of(flight), faults, lines, path)
+        print_preflight(flight, campaign.parts_of(flight), faults.faults, lines, path)
     if flight.rejected:
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
@@ -85,9 +86,12 @@ def _print_json(
     print_json({"preflight": found, **beside, "rejects": path}, rejects.errors)
 
 
-def _print(flight: Preflight, parts: str, faults: LineFaults, lines: dict[int, int], path: str | None) -> None:
+def print_preflight(
+    flight: Preflight, parts: str, faults: Sequence[FaultCount], lines: Mapping[int, int], path: str | None
+) -> None:
+    """Prints what would become of a file. `lines`: of the rows that `flight` names; `path`: where rejected rows are."""
     out.print(f"{flight.accepted:,} accepted, {flight.rejected:,} rejected; nothing was stored")
-    faults.print(out)
+    print_faults(faults, out)
     if path:
         out.print(f"  all rejected rows are in {path}")
     if parts:

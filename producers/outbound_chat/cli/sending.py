@@ -2,7 +2,7 @@
 
 from outbound_chat.cli.before_sending import Campaign, ask, begun_of, warn_of_earlier
 from outbound_chat.cli.doctor.open_chats import batch_warning
-from outbound_chat.cli.files.faults import LineFaults
+from outbound_chat.cli.files.faults import LineFaults, print_faults
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.output import number_of, print_json, talk, warn, when
 from outbound_chat.cli.progress import read_file
@@ -72,7 +72,7 @@ class Sending:
             rows_were = number_of(receipt.rejected, "row was", "rows were")
             talk.print(f"{rows_were} rejected; see {self._rejected.path}", style="yellow")
             if not self._shown:
-                self._faults.print(talk)
+                print_faults(self._faults.faults, talk)
         if not receipt.id:
             talk.print("no row can be sent, so there is no batch")
         chats = batch_warning(self._campaign.sender, receipt.accepted, self._rows.own_minutes)

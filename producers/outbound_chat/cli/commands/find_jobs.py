@@ -67,7 +67,7 @@ def find_jobs(
     if as_json:
         print_json(found, cursor=cursor)
         return
-    _print(found)
+    print_found(found)
     is_list = to is None and idempotency_key is None
     print_page_end(found, cursor, _nothing(settings, is_list=is_list), unknown_sender(settings, sender))
 
@@ -80,7 +80,8 @@ def _instant(field: str, text: str | None) -> Any:
     return datetime.now(UTC) - ago if isinstance(ago, timedelta) else at
 
 
-def _print(jobs: Sequence[Job]) -> None:
+def print_found(jobs: Sequence[Job]) -> None:
+    """Prints a table of single messages."""
     table = make_table("job", "state", "code", "created", "sender", extras=("sender", "created", "code"))
     for job in jobs:
         code = job.error.code if job.error else ""

@@ -1,6 +1,6 @@
 """Groups the faults of a file's rows, with their lines, and shows them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
@@ -30,14 +30,14 @@ class LineFaults(FaultCounter):
         if self._then:
             self._then(rejection)
 
-    def print(self, console: Console) -> None:
-        """Prints how often each fault occurs, on which lines, and the message of the first."""
-        found = self.faults
-        for one in found[:MOST_SHOWN]:
-            console.print(f"  {one.count:,} \N{MULTIPLICATION SIGN} {one.field}: {one.code} ({_lines(one)})")
-            console.print(f"    {one.message}")
-        if len(found) > MOST_SHOWN:
-            console.print(f"  and {number_of(len(found) - MOST_SHOWN, 'other kind of fault', 'other kinds of faults')}")
+
+def print_faults(found: Sequence[FaultCount], console: Console) -> None:
+    """Prints how often each fault of `LineFaults` occurs, on which lines, and the message of the first."""
+    for one in found[:MOST_SHOWN]:
+        console.print(f"  {one.count:,} \N{MULTIPLICATION SIGN} {one.field}: {one.code} ({_lines(one)})")
+        console.print(f"    {one.message}")
+    if len(found) > MOST_SHOWN:
+        console.print(f"  and {number_of(len(found) - MOST_SHOWN, 'other kind of fault', 'other kinds of faults')}")
 
 
 def _lines(fault: FaultCount) -> str:
