@@ -72,7 +72,7 @@ def is_held(batch: Batch) -> bool:
 
 
 def outlook_of(batch: Batch, *, brief: bool = False) -> str:
-    """Describes the rate and the expected end of a batch; empty when nothing of it is left."""
+    """Describes the rate and the expected end of a batch; empty when none of it is left."""
     if batch.held_by:
         return f"{'held, ' if is_held(batch) else ''}no end known: {batch.held_by}"
     if batch.expected_end is None:
