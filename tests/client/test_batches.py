@@ -182,6 +182,28 @@ def test_a_file_given_again_is_all_duplicates(chat: OutboundChat) -> None:
     assert [one.errors[0].code for one in other.rejections] == ["idempotency_conflict"] * 3
 
 
+@pytest.mark.parametrize(
+    ("key", "resume"), [(None, False), ("k", True), (FileKey("", "k", "DE"), True), (FileKey("hash"), False)]
+)
+@pytest.mark.parametrize(("hold", "fate"), [(None, "are stored and will be sent;"), ("wait", "are stored on hold;")])
+def test_the_note_of_an_interruption_is_true_of_a_held_batch_and_says_how_to_resume(
+    chat: OutboundChat, key: str | FileKey | None, resume: bool, hold: str | None, fate: str
+) -> None:
+    """The command that sends a whole file says itself how."""
+
+    def rows() -> Iterator[dict[str, str]]:
+        for index in range(1_100):
+            yield {"to": number(index)}
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone") as caught:
+        chat.enqueue_batch(rows(), sender="support", batch_key=key, hold=hold)
+
+    (note,) = caught.value.__notes__
+    assert f"interrupted at row 1,100: 1,000 jobs {fate}" in note
+    assert ("repeat the call" in note) is resume
+
+
 def test_rows_that_break_off_leave_a_batch_that_says_so(chat: OutboundChat) -> None:
     """The reader of a file may fail half way: what was taken is sent, and the caller learns the batch's id."""
 

@@ -37,6 +37,30 @@ def test_known_ids_are_cancelled_and_unknown_ones_are_named(chat: InMemoryOutbou
     assert cancelled(chat, batch) == list(range(2, 451))
 
 
+def test_each_unknown_id_is_reported_once_while_it_runs(chat: OutboundChat) -> None:
+    """Reports of a million ids that each repeat the earlier ones would take longer and longer."""
+    batch = enqueue(chat, 1)
+    unknown = [f"{batch}-{row}" for row in range(2, 500)]
+    reports: list[Cancellation] = []
+
+    found = chat.cancel_jobs(["nonsense", f"{batch}-1", *unknown], on_progress=reports.append)
+
+    assert found.unknown == ("nonsense", *unknown)
+    assert [one for report in reports for one in report.unknown] == [*found.unknown]
+    assert [report.counts for report in reports] == [{JobState.CANCELLED: 1}] * 3
+    assert reports[-1].looked == reports[-1].total == 500
+
+
+def test_rows_have_a_limited_number_of_parts(chat: OutboundChat) -> None:
+    """They are read and sorted before anything else, by a server that serves others too."""
+    batch = enqueue(chat, 3)
+    assert chat.cancel_batch_jobs(batch, rows=",".join(["1"] * 1_000)).counts == {JobState.CANCELLED: 1}
+    with pytest.raises(InvalidJob, match="1,000 parts") as refused:
+        chat.cancel_batch_jobs(batch, rows="2," * 1_000 + "2")
+    assert [error.field for error in refused.value.errors] == ["rows"]
+    assert cancelled(chat, batch) == [1]
+
+
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [

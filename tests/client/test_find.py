@@ -10,7 +10,6 @@ import pytest
 from outbound_chat import InvalidJob, JobState, MissingEncryptionKey, SettingsError
 from outbound_chat.client.steps import find
 from outbound_chat.encryption import new_key
-from outbound_chat.store import scripts
 from outbound_chat.testing import InMemoryOutboundChat
 from outbound_chat_config import Settings
 from tests.support.harness import number
@@ -97,15 +96,34 @@ def test_pages_have_every_job_once(chat: InMemoryOutboundChat, limit: int, chose
 
 def test_a_page_looks_at_a_bounded_number_of_jobs(chat: InMemoryOutboundChat, monkeypatch: pytest.MonkeyPatch) -> None:
     """One look for a rare job must not hold up a server with a million others; its cursor goes on."""
-    monkeypatch.setattr(find, "MOST_ASKED", 2)
-    rare = enqueue(chat, tenant="rare")
-    jobs = [{"sender": "support", "to": number(index), "text": "Hello"} for index in range(2 * scripts.MOST_JOBS)]
+    monkeypatch.setattr(find, "MOST_LOOKED", 50)
+    rare = [enqueue(chat, tenant="rare") for _ in range(2)]
+    jobs = [{"sender": "support", "to": number(index), "text": "Hello"} for index in range(100)]
     chat.enqueue_many(jobs)  # type: ignore[arg-type]
+    rare.append(enqueue(chat, tenant="rare"))
 
-    page = chat.jobs(tenant="rare")
-    assert (page.jobs, page.cursor) == ((), "1")
-    assert [job.id for job in chat.jobs(tenant="rare", cursor=page.cursor).jobs] == [rare]
-    assert found(chat, tenant="rare") == [rare]
+    pages = [chat.jobs(tenant="rare")]
+    while pages[-1].cursor:
+        pages.append(chat.jobs(tenant="rare", cursor=pages[-1].cursor))
+    assert [[job.id for job in page.jobs] for page in pages] == [[rare[2]], [], [], rare[1::-1]]
+    last = rare[2].removeprefix("main.")
+    assert [page.cursor for page in pages] == [last, f"{last}:1", f"{last}:2", None]
+    assert found(chat, tenant="rare") == rare[::-1]
+
+
+@pytest.mark.parametrize("others", [0, 1, 7])
+def test_what_others_send_changes_no_page(chat: InMemoryOutboundChat, others: int) -> None:
+    """A cursor that did would say how many messages the others of a list have."""
+    ids = []
+    for _ in range(3):
+        ids.append(enqueue(chat, tenant="own").removeprefix("main."))
+        for _ in range(others):
+            enqueue(chat, tenant="other")
+
+    page = chat.jobs(tenant="own", limit=2)
+    assert (len(page.jobs), page.cursor) == (2, ids[1])
+    assert chat.jobs(tenant="own", limit=3).cursor is None
+    assert chat.jobs(tenant="own", limit=1, cursor=page.cursor).cursor is None
 
 
 def test_an_idempotency_key_finds_its_job_be_it_a_row_or_not(chat: InMemoryOutboundChat) -> None:
@@ -170,8 +188,14 @@ def test_a_search_with_another_number_key_does_not_say_that_there_is_nothing(fin
     with pytest.raises(MissingEncryptionKey, match=r"another encryption\.number_key") as refused:
         found(changed, to=number(1))
     assert number(1) not in str(refused.value)
-    later = enqueue(changed, 1)
-    assert found(changed, to=number(1)) == [later]
+    later = [enqueue(changed, 1) for _ in range(3)]
+    assert found(changed, to=number(1)) == later[::-1]
+    assert found(changed, to=number(1), state="failed") == []
+    page = changed.jobs(to=number(1), limit=2)
+    for id_ in later[:2]:
+        finder._memory.redis.delete(*finder._memory.redis.keys(f"*j:{id_.removeprefix('main.')}"))
+    assert changed.jobs(to=number(1), cursor=page.cursor).jobs == ()
+    assert found(changed, to=number(1), state="queued") == later[2:]
 
 
 def test_without_the_setting_a_number_is_refused_with_its_name(chat: InMemoryOutboundChat) -> None:
@@ -204,7 +228,7 @@ def test_a_client_that_lists_nothing_writes_no_list() -> None:
         ({"until": "2h"}, "until"),
         ({"limit": 0}, "limit"),
         ({"limit": 501}, "limit"),
-        ({"cursor": "x"}, "cursor"),
+        *(({"cursor": cursor}, "cursor") for cursor in ("x", "1", "", ":", ":0", f"{'0' * 26}:", f"{'U' * 26}")),
         ({"idempotency_key": ""}, "idempotency_key"),
         ({"to": "12"}, "to"),
         ({"to": number(1), "idempotency_key": "a"}, "to"),

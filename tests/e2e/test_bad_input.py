@@ -454,13 +454,18 @@ def test_a_rejects_file_that_was_edited_is_never_lost(stack: Harness) -> None:
         done = stack.run(*SEND, "--dry-run")
         assert (folder / "kept.rejects.csv").read_bytes() == whole, "a run that broke off is completed"
         assert "all rejected rows are in kept.rejects.csv" in done.stdout
+    longer = whole + b"+12025550199,,,\n"
+    (folder / "kept.rejects.csv").write_bytes(longer)
+    assert data_of(stack.run(*SEND, "--dry-run", "--json").stdout)["rejects"] == "kept.rejects.csv"
+    assert (folder / "kept.rejects.csv").read_bytes() == longer, "a run that broke off has a part of it"
 
     edited = whole.replace(b"12,", number(5).encode() + b",", 1)
-    for kept in (edited, whole + b"+12025550199,,,\n", b"to\n+12025550199\n"):
+    for kept in (edited, b"to\n+12025550199\n"):
         (folder / "kept.rejects.csv").write_bytes(kept)
         done = stack.run(*SEND, "--name", new_local_id())
         assert done.returncode == 1
         assert "kept.rejects.csv has other rows, of another run or edited since, and was not overwritten" in done.stderr
+        assert "the rejected rows are in kept.rejects-2.csv" in done.stderr.replace("\n", " ")
         assert "2 rows were rejected; see kept.rejects-2.csv" in done.stderr
         assert (folder / "kept.rejects.csv").read_bytes() == kept
         assert (folder / "kept.rejects-2.csv").read_bytes() == whole

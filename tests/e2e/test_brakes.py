@@ -1,15 +1,16 @@
 """What is between a wrong text and many recipients: a question, a hold, a test row, and what went out before."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from outbound_chat import JobState
-from outbound_chat.cli.files.faults import TIMES
 from tests.support.harness import Harness, data_of, number, running_harness
 from tests.support.terminal import Terminal, on_terminal
+from tests.support.workbooks import write_workbook
 
 REFUSED = "+12025550140"
 OWN = "+12025550123"
@@ -66,7 +67,7 @@ def test_on_a_terminal_nothing_is_stored_before_somebody_says_yes(stack: Harness
     with on_terminal(stack, *COMMAND) as terminal:
         terminal.type("y\n")
         assert answered(terminal, question, "n\n") == 130
-        assert f"1 {TIMES} to: invalid_number (line 6)" in terminal.words
+        assert "1 \N{MULTIPLICATION SIGN} to: invalid_number (line 6)" in terminal.words
         assert "nothing was done" in terminal.words
     assert batches(stack) == before
     assert not (stack.folder / "parcels.rejects.csv").exists()
@@ -86,6 +87,21 @@ def test_on_a_terminal_nothing_is_stored_before_somebody_says_yes(stack: Harness
     assert len(batches(stack) - before) == 2
 
 
+def test_a_file_that_is_saved_while_the_question_is_shown_is_not_sent(stack: Harness) -> None:
+    """Half of the old rows and half of the new ones would go out, and nobody asked for either."""
+    before, rows = batches(stack), people(1, 3_000)
+    write(stack, *rows)
+    with on_terminal(stack, *COMMAND) as terminal:
+        terminal.until("Send 3,000 messages")
+        write(stack, f"{number(1)},Ann Corrected", *rows[1:])
+        assert answered(terminal, "[y/N]:", "y\n") == 2
+        assert "error: parcels.csv changed while it was read; run the command again" in terminal.words
+    assert batches(stack) == before
+
+    with on_terminal(stack, *COMMAND) as terminal:
+        assert answered(terminal, "Send 3,000 messages", "y\n") == 0
+
+
 def test_a_held_batch_waits_for_its_release(stack: Harness) -> None:
     """It is held before its first job is there, so no worker can be faster."""
     before = batches(stack)
@@ -100,9 +116,12 @@ def test_a_held_batch_waits_for_its_release(stack: Harness) -> None:
     assert chat.batch(batch).counts[JobState.QUEUED] == 3
 
     assert stack.run(*COMMAND).returncode == 0, "the same batch, with or without --hold"
+    again = stack.run(*COMMAND, "--hold")
+    assert "the batch is held now: nothing more is sent until you release the batch:" in " ".join(again.stderr.split())
     assert stack.run("release", "--batch", batch).returncode == 0
     assert chat.wait_batch(batch, timeout=60).counts[JobState.SENT] == 3
     assert chat.holds() == []
+    assert "the batch is final, so it can't be held" in stack.run(*COMMAND, "--hold").stderr
     assert batches(stack) - before == {batch}
 
 
@@ -122,6 +141,9 @@ def test_a_test_row_goes_to_a_number_of_ones_own_and_nothing_else(stack: Harness
         (OWN, "Hello Ann21"),
     ]
     assert stack.run(*COMMAND, "--test-to", SUPPRESSED).returncode == 1
+    national = ("--test-to", "(202) 555-0123", "--country", "US")
+    assert stack.run(*COMMAND, *national).returncode == 0, "read as the numbers of the file are"
+    assert [one.destination for one in stack.sandbox.contacts()][sent + 2 :] == [OWN]
     assert batches(stack) == before
     assert not (stack.folder / "parcels.rejects.csv").exists()
 
@@ -130,6 +152,7 @@ def test_a_test_row_goes_to_a_number_of_ones_own_and_nothing_else(stack: Harness
     ("options", "said"),
     [
         (("--test-to", "0170"), "--test-to: must be"),
+        (("--test-to", "0170", "--country", "US"), "--test-to: is not a number of US"),
         (("--test-to", OWN, "--test-row", "1"), "to: line 2: must be"),
         (("--test-to", OWN, "--test-row", "9"), "has no row 9"),
         (("--test-row", "1"), "needs --test-to"),
@@ -235,3 +258,30 @@ def test_the_end_says_why_messages_failed_and_how_to_look(stack: Harness) -> Non
     assert f"failed 3: 2 refused, 1 suppressed\n  {command}\n" in done.stderr
     assert stack.run(*command.split()[1:]).returncode == 0
     assert len((stack.folder / "failed.csv").read_text(encoding="utf-8").splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "ending"),
+    [
+        ("Ana's list; all.tsv", f"to\ttext, a;b\n{REFUSED}\tx\n", ("--delimiter", "tab", "--ignore-columns"), "csv"),
+        ("-x.csv", f"to|text\n{REFUSED}|Hello\n", ("--delimiter", "|"), "csv"),
+        ("a b.jsonl", f'{{"to": "{REFUSED}"}}\n', (), "jsonl"),
+        ("a.xlsx", "", ("--sheet", "May & June"), "csv"),
+    ],
+)
+def test_the_command_at_the_end_can_be_pasted_into_a_shell(
+    stack: Harness, name: str, content: str, options: tuple[str, ...], ending: str
+) -> None:
+    """It reads the file as the batch did."""
+    if content:
+        (stack.folder / name).write_text(content, encoding="utf-8")
+    else:
+        write_workbook(stack.folder / name, {"A": [["to"]], "May & June": [["to"], [REFUSED]]})
+    (stack.folder / f"failed.{ending}").unlink(missing_ok=True)
+    done = stack.run("send-batch", "--sender", "support", "--text", "Hello", "--follow", *options, "--", name)
+
+    (command,) = [line for line in done.stderr.splitlines() if line.startswith("  outbound-chat export")]
+    words = shlex.split(command)
+    exported = stack.run(*words[1:])
+    assert exported.returncode == 0, exported.stderr
+    assert REFUSED[1:] in (stack.folder / f"failed.{ending}").read_text(encoding="utf-8")

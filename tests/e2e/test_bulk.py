@@ -300,7 +300,7 @@ def test_a_campaign_file_of_excel_is_sent_with_two_options(stack: Harness) -> No
     lines = [";".join(f'"{cell or ""}"' for cell in row) for row in texts]
     table = stack.folder / "table.csv"
     table.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*lines, ";;;", ""]).replace(".0", "").encode())
-    book = write_workbook(stack.folder / "book.xlsx", {"Kunden": texts, "Notizen": [["x"]]})
+    book = write_workbook(stack.folder / "book.2026.xlsx", {"Kunden": texts, "Notizen": [["x"]]})
     options = ("--sender", "support", "--country", "DE", "--ignore-columns")
     for path in (table, book):
         receipt = send(stack, str(path), *options)

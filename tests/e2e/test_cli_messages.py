@@ -152,7 +152,7 @@ def test_single_messages_are_listed_in_a_table_that_fits_a_terminal(idle: Harnes
     assert older.stdout.splitlines()[1].split()[0] == first
     assert stack.run("jobs", *other, "--state", "expired").stderr.startswith("No matching messages. Those of batches: ")
     told = stack.run("jobs", *other, "--sender", "fra").stderr
-    assert 'Sender "fra" is not configured; known senders: far, held, night, support' in told
+    assert 'sender "fra" is not configured; known senders: far, held, night, support' in told
 
 
 def test_who_lists_batches_and_has_none_is_sent_to_single_messages(idle: Harness) -> None:

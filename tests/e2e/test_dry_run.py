@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from outbound_chat.cli.files.faults import TIMES
 from outbound_chat.store import Store
 from tests.support.harness import Harness, data_of, number, sender
 
@@ -39,7 +38,7 @@ def test_a_dry_run_names_each_bad_row_and_stores_nothing(stack: Harness) -> None
         (one["line"], one["errors"][0]["field"], one["errors"][0]["code"]) for one in answer["preflight"]["rejections"]
     ] == [(4, "to", "invalid_number"), (5, "expires_at", "invalid_time")]
     assert told.stdout.splitlines()[0] == "2 accepted, 2 rejected; nothing was stored"
-    assert f"  1 {TIMES} to: invalid_number (line 4)\n    must be" in told.stdout
+    assert "  1 \N{MULTIPLICATION SIGN} to: invalid_number (line 4)\n    must be" in told.stdout
     named = answer["preflight"]["faults"]
     faults = [(one["field"], one["count"], *one["first_rows"], *one["first_lines"]) for one in named]
     assert faults == [("to", 1, 2, 4), ("expires_at", 1, 3, 5)]

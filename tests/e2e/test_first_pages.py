@@ -65,7 +65,7 @@ def test_the_commands_of_the_readme(stack: Harness, chat: OutboundChat) -> None:
     (stack.folder / "parcels.csv").write_text(f"to,text\n{number(2)},Your parcel has left.\n", encoding="utf-8")
     (stack.folder / "optouts.csv").write_text(f"number\n{number(3)}\n", encoding="utf-8")
     endless: dict[str, tuple[str, Callable[[], object]]] = {
-        "events": ("batch_accepted", lambda: chat.enqueue_batch([{"to": number(4)}], sender="demo", text="Hello")),
+        "events": ("batch accepted", lambda: chat.enqueue_batch([{"to": number(4)}], sender="demo", text="Hello")),
         "worker": ("ready", lambda: None),
     }
     elsewhere = [words[1:] for words in commands(QUICKSTART)]

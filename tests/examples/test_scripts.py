@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 from .conftest import EXAMPLES, TIMEOUT, contacts, run, said
 
 DOCS = EXAMPLES.parent / "docs"
-KEY = re.compile(r"""idempotency[_-]key["']?\s*[:=]([^,)]*)""", re.IGNORECASE)
+KEY = re.compile(r"""idempotency[_-]key["']?\s*[:=]([^,)\n]*)""", re.IGNORECASE)
 NUMBER = re.compile(r"""[\['"](to|phone|number)['"\]]|\.to\b|\+1202""")
 LONGEST = 60
 """Lines that a reader takes in at a glance."""

@@ -140,6 +140,17 @@ def test_a_limited_key_finds_its_own_messages_alone(
         problem(http.post("/v1/jobs/search", json={**theirs, "to": number(1)}), 403, "forbidden")
 
 
+@pytest.mark.parametrize(("key", "own"), [("tenant", "acme"), ("sender", "other")])
+def test_a_limited_key_learns_nothing_of_others_from_a_cursor(
+    service: Service, keys: dict[str, Key], made: dict[str, str], key: str, own: str
+) -> None:
+    with service.client() as http:
+        http.headers.update(keys[key].headers)
+        for filters in ({}, {"to": number(1)}):
+            answer = http.post("/v1/jobs/search", json={**filters, "limit": 1})
+            assert (ids(answer), answer.json()["cursor"]) == ([made[own]], None)
+
+
 def test_searching_needs_the_scope_to_read(service: Service, keys: dict[str, Key]) -> None:
     with service.client() as http:
         problem(http.post("/v1/jobs/search", json={}, headers=keys["enqueue"].headers), 403, "forbidden")

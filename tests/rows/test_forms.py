@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, strategies as st
 from outbound_chat import FieldError, InvalidJob
 from outbound_chat.request import number_fault
 from outbound_chat.request.templates import Template
-from outbound_chat.rows import ArrayReader, CsvReader, Form, JsonReader, RowReader, UnusableFile
+from outbound_chat.rows import DELIMITERS, ArrayReader, CsvReader, Form, JsonReader, RowReader, UnusableFile
 
 GOOD = {"to": "+12025550101", "text": "Hello"}
 
@@ -47,6 +48,7 @@ def read(
         "to|text\n+12025550101|Hello\n",
         "sep=;\r\nto;text\r\n+12025550101;Hello\r\n",
         '"sep=;"\nto;text\n+12025550101;Hello\n',
+        "sep=\t\nto\ttext\n+12025550101\tHello\n",
         "\r\n;;\r\nto;text;\r\n+12025550101;Hello;\r\n;;\r\n",
         '"to";"text"\n"+12025550101";"Hello"\n',
         '"to"\t"text"\n"+12025550101"\t"Hello"\n',
@@ -153,6 +155,8 @@ def test_columns_that_do_not_fit_are_refused_with_the_option(body: str, options:
         ("+12025550101", "DE", "+12025550101"),
         ("2025550101", "US", "+12025550101"),
         ("1 (202) 555-0101", "US", "+12025550101"),
+        ("15112345678", "DE", "+4915112345678"),
+        ("7911123456", "GB", "+447911123456"),
         ("06 1234 5678", "IT", "+390612345678"),
         ("391 234 5678", "IT", "+393912345678"),
     ],
@@ -169,6 +173,9 @@ def test_a_national_number_gets_the_code_of_its_country(written: str, country: s
     [
         ("491701234567", "may begin with its country code or with an area code"),
         ("4921123456", "may begin with its country code or with an area code"),
+        ("447911123456", "may begin with its country code or with an area code"),
+        ("436601234567", "may begin with its country code or with an area code"),
+        ("33612345678", "may begin with its country code or with an area code"),
         ("110", "is not a number of DE"),
         ("12025550101", "is not a number of DE"),
         ("+49 (0)170 1234567", "has a 0 after the country code"),
@@ -260,9 +267,11 @@ def test_any_bytes_are_rows_or_one_clear_error(body: bytes, cuts: list[int]) -> 
 @pytest.mark.parametrize(
     ("body", "line"),
     [
-        ('[{"to": "+1"}\n{"to": "+2"}]', 1),
-        ('[\n{"to": "+1"},\n{"to": \n', 2),
-        ("[\n{}\n]\n[{}]", 2),
+        ('[{"to": "+1"}\n{"to": "+2"}]', 2),
+        ('[\n{"to": "+1"},\n{"to": \n', 3),
+        ('[\n{"to": "+1"\n},\n\n{"to" "+2"},\n{}]', 5),
+        ("[\n{}\n]\n[{}]", 4),
+        ("[\n{}\n,\n,{}]", 4),
         ("[{},]", 1),
         ("[,]", 1),
         ("", 1),
@@ -274,6 +283,18 @@ def test_any_bytes_are_rows_or_one_clear_error(body: bytes, cuts: list[int]) -> 
 def test_a_list_that_breaks_off_says_where(body: str, line: int) -> None:
     with pytest.raises(UnusableFile, match=f"is not a JSON list from line {line} on"):
         read(body, ArrayReader)
+
+
+@pytest.mark.parametrize("line", ["sep=", 'sep="', '"sep="', "sep= ", "sep=a"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_line_that_names_no_possible_delimiter_is_not_one(line: str, ends: str) -> None:
+    """Newer Pythons raise an error that is not of `csv` for these."""
+    with pytest.raises(UnusableFile):
+        read(f"{line}{ends}to;text{ends}")
+    reader = CsvReader()
+    with suppress(UnusableFile):
+        [*reader.feed(f"{line}{ends}to;text{ends}".encode())]
+    assert reader.delimiter in DELIMITERS
 
 
 def test_an_object_that_is_no_job_is_refused_alone() -> None:

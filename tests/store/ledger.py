@@ -48,6 +48,7 @@ def lane(priority: Priority = Priority.NORMAL, sender: str = "sms", tenant: str 
 
 
 LANE = lane()
+LISTED = scripts.Listing(100_000, by_number=False)
 
 
 def new_job(local_id: str = "", **fields: Any) -> NewJob:
@@ -152,7 +153,9 @@ class Ledger:
         self, *jobs: NewJob, lane: str = LANE, max_age_ms: int = DAY_MS, rejected: int = 0, watched: bool = True
     ) -> Submitted | NotOpen:
         answer = self.run(
-            scripts.submit(self.keys, lane=Lane.parse(lane), max_age_ms=max_age_ms, rejected=rejected, jobs=jobs)
+            scripts.submit(
+                self.keys, lane=Lane.parse(lane), max_age_ms=max_age_ms, rejected=rejected, jobs=jobs, listing=LISTED
+            )
         )
         if watched:
             self.watch(job.local_id for job in jobs)
@@ -282,7 +285,7 @@ class Ledger:
             "send_at_ms": 0,
             "request": REQUEST,
         }
-        return self.run(scripts.replay(self.keys, old=old, **{**given, **changes}))
+        return self.run(scripts.replay(self.keys, old=old, listing=LISTED, **{**given, **changes}))
 
     def events(self, since: int = 0, count: int = 500) -> Events:
         return self.run(scripts.read_events(self.keys, since=since, count=count))

@@ -209,14 +209,16 @@ def test_a_batch_is_held_before_its_first_job(ledger: Ledger) -> None:
     ledger.run(scripts.release(ledger.keys, scope=f"batch:{batch}"))
     local_id, claim = ledger.take_one()
 
-    # A batch that was begun before, and is open, is held too; one that is closed is not.
+    # A batch that was begun before is held too, open or closed; one that is final is not.
     assert begin(ledger, hold="once more").use is KeyUse.SAME
     assert [one.reason for one in ledger.holds()] == ["once more"]
     ledger.run(scripts.release(ledger.keys, scope=f"batch:{batch}"))
     ledger.close_batch(lane(batch=batch))
+    begin(ledger, hold="stop")
+    assert [one.reason for one in ledger.holds()] == ["stop"]
+    ledger.finish(local_id, claim, "sent", contact_id="c")
     begin(ledger, hold="too late")
     assert ledger.holds() == []
-    ledger.finish(local_id, claim, "sent", contact_id="c")
 
 
 def test_a_batch_that_can_not_be_held_does_not_begin(ledger: Ledger) -> None:

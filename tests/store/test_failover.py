@@ -24,7 +24,7 @@ from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.support.proxy import Proxy, running_proxy
 from tests.support.waiting import wait_until
 
-from .ledger import DAY_MS, LANE, new_job
+from .ledger import DAY_MS, LANE, LISTED, new_job
 
 KEYS = Keys("oc", "main")
 THREADS = 4
@@ -71,9 +71,8 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 
 
 def submit_one(local_id: str = "") -> ScriptCall[Submitted | scripts.NotOpen]:
-    return scripts.submit(
-        KEYS, lane=Lane.parse(LANE), max_age_ms=DAY_MS, rejected=0, jobs=[new_job(local_id or new_local_id())]
-    )
+    jobs = [new_job(local_id or new_local_id())]
+    return scripts.submit(KEYS, lane=Lane.parse(LANE), max_age_ms=DAY_MS, rejected=0, jobs=jobs, listing=LISTED)
 
 
 def accepted(server: EmbeddedServer) -> int:

@@ -15,7 +15,7 @@ from outbound_chat.store.scripts import _loader as loader
 from outbound_chat.store.scripts._loader import REFUSED_SECONDS, Ways, function_name, load_library
 from outbound_chat_worker.local.embedded import EmbeddedServer
 
-from .ledger import LANE, new_job
+from .ledger import LANE, LISTED, new_job
 
 PATIENCE = 60.0
 USER = "nobody-loads"
@@ -52,7 +52,11 @@ def allow(admin: Any, *rights: str) -> None:
 
 def submit(store: Store, local_id: str = "a") -> None:
     keys = store.keys("main")
-    store.run(scripts.submit(keys, lane=Lane.parse(LANE), max_age_ms=1_000, rejected=0, jobs=[new_job(local_id)]))
+    store.run(
+        scripts.submit(
+            keys, lane=Lane.parse(LANE), max_age_ms=1_000, rejected=0, jobs=[new_job(local_id)], listing=LISTED
+        )
+    )
 
 
 def jobs(admin: redis.Redis) -> int:

@@ -452,8 +452,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _check_listed(self) -> None:
         """Single jobs are listed in the order of acceptance, the newest first."""
-        found = self.ledger.run(scripts.read_listed(self.ledger.keys, blind_index="", place=None, count=500))
-        listed = [job.id.removeprefix("main.") for _, job in found.jobs]
+        found = self.ledger.run(scripts.read_listed(self.ledger.keys, blind_index="", after="", skipped=0, count=500))
+        listed = [job.id.removeprefix("main.") for job in found.jobs]
         assert listed == [id_ for id_ in reversed(self.model.jobs) if "-" not in id_]
 
     def _check_holds(self) -> None:

@@ -13,7 +13,7 @@ from outbound_chat.store.scripts import Claimed
 
 from .clocked import ClockedLedger
 from .conftest import PREFIX
-from .ledger import BUDGET, DAY_MS, HOUR_MS, LANE, Ledger, new_job
+from .ledger import BUDGET, DAY_MS, HOUR_MS, LANE, LISTED, Ledger, new_job
 
 WAIT_MS = 5_000
 MANY = 1_100
@@ -26,7 +26,9 @@ def one_by_one(ledger: Ledger, count: int, *, send_at_ms: int = 0) -> list[str]:
     for local_id in ids:
         job = new_job(local_id, send_at_ms=send_at_ms)
         ledger.store.run(
-            scripts.submit(ledger.keys, lane=Lane.parse(LANE), max_age_ms=30 * DAY_MS, rejected=0, jobs=[job])
+            scripts.submit(
+                ledger.keys, lane=Lane.parse(LANE), max_age_ms=30 * DAY_MS, rejected=0, jobs=[job], listing=LISTED
+            )
         )
     return ids
 

@@ -15,7 +15,7 @@ from outbound_chat.store.records import FIELDS_OF_ALL, RECORD_VERSION, Field
 from outbound_chat.store.scripts import Outcome, Result, WebhookResult
 from outbound_chat.store.scripts._loader import ADDS_JOBS, load_script
 
-from .ledger import LANE, Ledger, new_job
+from .ledger import LANE, LISTED, Ledger, new_job
 
 KEYS = Keys("oc", "main")
 FOLDER = files("outbound_chat.store") / "lua"
@@ -41,7 +41,9 @@ def names_in(text: str) -> set[str]:
 def a_call(script: str, items: int) -> ScriptCall[Any]:
     """A call of the script, for so many jobs."""
     made: dict[str, ScriptCall[Any]] = {
-        "submit": scripts.submit(KEYS, lane=Lane.parse(LANE), max_age_ms=1, rejected=0, jobs=[new_job()] * items),
+        "submit": scripts.submit(
+            KEYS, lane=Lane.parse(LANE), max_age_ms=1, rejected=0, jobs=[new_job()] * items, listing=LISTED
+        ),
         "claim": scripts.claim(KEYS, pump="p", claim_id="c", wanted=1, lease_ms=1, linger_ms=0, nonce="n"),
         "finish": scripts.finish(KEYS, [RESULT] * items),
         "renew": scripts.renew(KEYS, pump="p", load="full", lease_ms=1, leased=[("id", "claim")] * items),
@@ -55,7 +57,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "read_jobs": scripts.read_jobs(KEYS, ["id"] * items),
         "read_batch": scripts.read_batch(KEYS, "b"),
         "read_batches": scripts.read_batches(KEYS, part="open", after=None, senders=(), tenant="", count=1),
-        "read_listed": scripts.read_listed(KEYS, blind_index="", place=None, count=1),
+        "read_listed": scripts.read_listed(KEYS, blind_index="", after="", skipped=0, count=1),
         "read_rows": scripts.read_rows(KEYS, batch="b", first=1, count=1),
         "read_budget": scripts.read_budget(KEYS, []),
         "read_lanes": scripts.read_lanes(KEYS, 1),
@@ -84,6 +86,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
             force=False,
             send_at_ms=0,
             request="{}",
+            listing=LISTED,
         ),
         "claim_webhooks": scripts.claim_webhooks(
             KEYS, courier="c", wanted=1, lease_ms=1, per_host=1, give_up_ms=1, posting=[("h", "w")] * items

@@ -19,8 +19,8 @@ _STYLES = (
     '<xf numFmtId="0"/><xf numFmtId="22"/></cellXfs></styleSheet>'
 )
 
-Cell = str | float | bool | tuple[float] | None
-"""Text, a number, a truth value, a time as days since 1900 in a tuple, or nothing."""
+Cell = str | float | bool | tuple[float | str] | None
+"""Text, a number, a truth value, a time as days since 1900 or an error in a tuple, or nothing."""
 
 
 def write_workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[Cell]]], *, hidden: str = "") -> Path:
@@ -69,6 +69,8 @@ def _cell(at: str, cell: Cell) -> str:
             return f'<c r="{at}" t="b"><v>{cell:d}</v></c>'
         case str():
             return f'<c r="{at}" t="inlineStr"><is><t xml:space="preserve">{escape(cell)}</t></is></c>'
+        case (str() as error,):
+            return f'<c r="{at}" t="e"><f>A1</f><v>{error}</v></c>'
         case (days,):
             return f'<c r="{at}" s="1"><v>{days!r}</v></c>'
     return f'<c r="{at}"><v>{cell!r}</v></c>'

@@ -122,7 +122,7 @@ def ask(campaign: Campaign, begun: EarlierBatch | None, *, yes: bool) -> bool:
     rows, shared = campaign.rows, campaign.shared
     known_rows = begun.resumed_rows if begun else 0
     faults = LineFaults(rows, known_rows=known_rows)
-    flight = read_file(campaign.chat.preflight_batch, "check", rows, on_rejected=faults.add, **shared)
+    flight = read_file(campaign.chat.preflight_batch, "check", rows, on_rejected=faults.report, **shared)
     rows.rewind()
     faults.print(talk)
     left = flight.accepted + flight.rejected - known_rows - faults.new

@@ -10,7 +10,7 @@ import typer
 from outbound_chat.cli.before_sending import Campaign, warn_of_earlier
 from outbound_chat.cli.doctor.open_chats import batch_warning, span
 from outbound_chat.cli.errors import Exit
-from outbound_chat.cli.files.faults import LineFaults, with_lines
+from outbound_chat.cli.files.faults import LineFaults
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.output import out, print_json, warn, when
@@ -32,7 +32,7 @@ def show_preflight(campaign: Campaign, rejects: Rejects, *, as_json: bool) -> No
     earlier: list[EarlierBatch] = []
     try:
         key = campaign.key()
-        options = {"on_rejected": faults.add, **campaign.shared}
+        options = {"on_rejected": faults.report, **campaign.shared}
         flight = read_file(campaign.chat.preflight_batch, "check", rows, counts=False, **options)
         with suppress(StoreUnavailable):  # a file is checked where no Redis is, too
             earlier = campaign.earlier(key)
@@ -73,7 +73,10 @@ def _print_json(
     found = {
         **json_default(flight),
         "rejections": rejects.first,
-        "faults": with_lines(flight.faults, faults.lines),
+        "faults": [
+            {**json_default(one), "first_lines": same.first_rows}
+            for one, same in zip(flight.faults, faults.faults, strict=True)
+        ],
         "previews": [
             {"line": lines[one.row], "row": one.row, "text": one.text, "parts": one.parts} for one in flight.previews
         ],

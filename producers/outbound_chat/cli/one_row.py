@@ -57,8 +57,11 @@ def _rendered(campaign: Campaign, row: int | None) -> tuple[Preview, int]:
 
 def _enqueue(campaign: Campaign, preview: Preview, to: str) -> Job:
     own: Any = {name: campaign.shared.get(name) for name in ("sender", "tenant", "durability")} | {"priority": "urgent"}
-    recipient = {"Type": "TELEPHONE_NUMBER", "Address": to}
     try:
+        number = campaign.rows.form.number(to)
+        if isinstance(number, InvalidJob):
+            raise number
+        recipient = {"Type": "TELEPHONE_NUMBER", "Address": number}
         return campaign.chat.enqueue_request(DestinationEndpoint=recipient, **own, **preview.request)
     except InvalidJob as error:
         raise InvalidJob([replace(one, field="--test-to") for one in error.errors]) from error

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperOption
 
 from outbound_chat.model.errors import FieldError
-from outbound_chat_config import is_number
+from outbound_chat_config import Settings, is_number
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Ids = Annotated[list[str], typer.Argument(help="IDs of jobs or batches.", show_default=False)]
@@ -27,6 +27,14 @@ IgnoreColumns = Annotated[
 ]
 Country = Annotated[str | None, typer.Option(help="Two-letter country code of numbers without +, such as DE.")]
 Sheet = Annotated[str | None, typer.Option(help="Sheet of a workbook; the first by default.")]
+
+
+def unknown_sender(settings: Settings, name: str | None) -> str:
+    """Says that no such sender is configured. It may have been once, so its messages are looked for anyway."""
+    if not name or name in settings.senders:
+        return ""
+    known = ", ".join(sorted(settings.senders))
+    return f'sender "{name}" is not configured; known senders: {known}; settings: {settings.source}'
 
 
 def pairs(values: list[str], errors: list[FieldError]) -> dict[str, str] | None:

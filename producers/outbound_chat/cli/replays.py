@@ -46,6 +46,8 @@ class Matches:
 
     def show(self, *, edited: bool) -> None:
         """Prints them, such as `76 failed jobs match: 74 refused, 2 throttled`, and what could be a duplicate."""
+        if not self.ids:
+            talk.print("no matching jobs")
         for state in sorted({state for state, _ in self.counts}):
             codes = [(code, number) for (one, code), number in self.counts.most_common() if one is state]
             jobs = number_of(sum(number for _, number in codes), f"{state} job")

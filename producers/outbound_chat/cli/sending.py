@@ -32,8 +32,10 @@ class Sending:
             if not is_done:
                 campaign.repeated.warn()
             self._shown = ask(campaign, begun, yes=yes)
+            # What was asked about is sent, never half of it and half of what was saved since.
+            self._rows.check_unchanged()
             options = {**campaign.shared, "name": campaign.name, "batch_key": key, "on_start": self._note_start}
-            options |= {"on_rejected": self._faults.add, "counts": not is_done}
+            options |= {"on_rejected": self._faults.report, "counts": not is_done}
             verb = "check" if is_done else "enqueue"
             return read_file(campaign.chat.enqueue_batch, verb, self._rows, **options)
         except BaseException as error:
@@ -79,6 +81,11 @@ class Sending:
         for warning in (self._rows.warning, chats):
             if warning:
                 warn(warning)
-        if self._campaign.shared.get("hold") and receipt.id and not receipt.repeated:
-            talk.print("nothing is sent until you release the batch:")
+        if not (self._campaign.shared.get("hold") and receipt.id):
+            return
+        if receipt.repeated and self._campaign.chat.batch(receipt.id).final:
+            talk.print("the batch is final, so it can't be held")
+        else:
+            more = "the batch is held now: nothing more" if receipt.repeated or receipt.resumed_rows else "nothing"
+            talk.print(f"{more} is sent until you release the batch:")
             talk.print(f"  outbound-chat release --batch {receipt.id}", soft_wrap=True)

@@ -34,8 +34,7 @@ def print_batches(batches: Iterable[Batch]) -> None:
             one.tenant or "",
             Text(one.held_by, style="yellow"),
         )
-    if table.rows:
-        print_table(table)
+    print_table(table)
 
 
 def print_batch(batch: Batch) -> None:

@@ -35,8 +35,7 @@ def print_holds(holds: Sequence[Hold]) -> None:
         reason = f"{hold.code + ': ' if hold.code else ''}{hold.reason}"
         names = (hold.scope, Text(hold.name, style="bold"), hold.budget if in_several else "", _OWNERS[hold.owner])
         table.add_row(*names, Text(reason, style="yellow"), time_cell(hold.since), time_cell(hold.probe_at))
-    if holds:
-        print_table(table)
+    print_table(table)
 
 
 def holds_of(job: Job, holds: Iterable[Hold], settings: Settings) -> list[Hold]:

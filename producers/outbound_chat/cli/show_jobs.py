@@ -35,8 +35,7 @@ def print_jobs(jobs: Iterable[Job]) -> None:
             job.replay_of or "",
             job.replayed_by or "",
         )
-    if table.rows:
-        print_table(table)
+    print_table(table)
 
 
 def print_job(job: Job) -> None:

@@ -12,7 +12,7 @@ from textwrap import wrap
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from outbound_chat.cli.output import out, shown, when
+from outbound_chat.cli.output import out, shown, talk, when
 
 GAP = 2
 LEAST = 12
@@ -86,9 +86,20 @@ def make_table(
     return FittingTable(columns, numbers, least, extras)
 
 
-def print_table(table: FittingTable) -> None:
-    """Prints a table: within the width of a terminal, and each row in one line elsewhere."""
-    out.print(table, crop=False)
+def print_table(table: FittingTable, nothing: str = "") -> None:
+    """Prints a table: within the width of a terminal, and each row in one line elsewhere. `nothing`: if it has none."""
+    if table.rows:
+        out.print(table, crop=False)
+    elif nothing:
+        talk.print(nothing)
+
+
+def print_page_end(shown: Sequence[object], cursor: str | None, *nothing: str) -> None:
+    """Prints whether there is more, or `nothing`. Few of many may match, so an empty page need not be the last."""
+    if cursor:
+        talk.print(f'there {"is" if shown else "may be"} more: --cursor "{cursor}"')
+    elif not shown:
+        talk.print("\n".join(filter(None, nothing)))
 
 
 def print_record(lines: Iterable[tuple[str, str | Text | None]]) -> None:

@@ -210,8 +210,9 @@ class OutboundChat(Closable):
     ) -> Cancellation:
         """Stops many jobs, each as `cancel` does, 200 a round trip, and returns what became of them.
 
-        An unknown id does not stop the others. `on_progress` is called after each round trip with the result so far.
-        Called again with the same ids, it changes nothing more.
+        An unknown id does not stop the others. `on_progress` is called after each round trip with the counts so far,
+        and with the ids that this round trip adds to `unknown` and `newer`. Called again with the same ids, it changes
+        nothing more.
         """
         return self._run(cancelling.cancel_jobs(self._context, several("job_ids", job_ids), on_progress))
 
@@ -444,9 +445,10 @@ class OutboundChat(Closable):
         return self._run(cancelling.cancel_batch_jobs(self._context, batch_id, rows, state, on_progress))
 
     def cancel_tenant(self, tenant: str) -> int:
-        """Cancels all waiting jobs of a tenant, in all budgets and batches, and returns how many were cancelled.
+        """Cancels all waiting jobs of a tenant, in all budgets and batches, and returns how many this call cancelled.
 
-        Jobs that are enqueued for the tenant while this runs may be cancelled too. Later ones are not.
+        If there are more than 200, workers cancel some of them too, which are not counted. Jobs that are enqueued for
+        the tenant while this runs may be cancelled too. Later ones are not.
 
         Raises:
             InvalidJob: `tenant` is not a valid name.

@@ -129,7 +129,7 @@ class EarlierBatch:
     accepted: int
     """Jobs accepted."""
     counts: Mapping[JobState, int]
-    """Jobs by state; `queued` has those with a later `send_at` too."""
+    """Jobs by state."""
 
     @property
     def texted(self) -> int:

@@ -70,8 +70,9 @@ def to_e164(written: str, country: str) -> str | tuple[FieldCode, str]:
     """Returns a number that is written as it is dialled in a country (ISO 3166) in E.164 form.
 
     A number with `+` only loses its spaces, dashes and the like. What is no number at all is returned as it is. A code
-    and a message say what is wrong where the country has no such number, or where the digits may begin with its calling
-    code as well as with an area code: nothing is guessed.
+    and a message say what is wrong where the country has no such number, or where the digits may begin with a calling
+    code as well as with an area code: nothing is guessed. Where a 0 is dialled before area codes, digits without it may
+    begin with the calling code of any country.
     """
     text = written.strip()
     if re.fullmatch(r"[0-9]+\.0", text):  # as programs write whole numbers; nothing is lost
@@ -85,7 +86,9 @@ def to_e164(written: str, country: str) -> str | tuple[FieldCode, str]:
     if number is None:
         return FieldCode.IMPOSSIBLE_NUMBER, f'is not a number of {country}; write it with "+" and country code'
     found = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
-    if digits.startswith(str(number.country_code)) and f"+{digits}" != found and _planned(f"+{digits}"):
+    code = str(number.country_code)
+    is_unclear = digits.startswith(code) or (_trunk_prefix(code) == "0" and not digits.startswith("0"))
+    if is_unclear and f"+{digits}" != found and _planned(f"+{digits}"):
         message = 'may begin with its country code or with an area code; write "+" or the 0 of the area before it'
         return FieldCode.INVALID_NUMBER, message
     return found

@@ -115,7 +115,8 @@ class BatchOptions(RequestOptions, LaneOptions, SafetyOptions, WebhookOptions, t
     """Calls of this batch that may run at the same time. Default: no limit but the threads of the workers."""
     hold: str | None
     """Reason to hold the batch from its first job on, at most 1,000 characters: no job is sent until somebody releases
-    it with `release(batch=…)`. It is not part of the batch key."""
+    it with `release(batch=…)`. It is not part of the batch key: the batch that has the key already is held too, unless
+    it is final."""
     template: str | Mapping[str, Any] | None
     """The message with `{placeholders}` that each row fills in, such as `"Hello {first_name|there}"`, or an object with
     any of `text`, `display_name` and `attributes`. Rows have values under the names of the placeholders."""

@@ -9,7 +9,7 @@ from outbound_chat.rows._columns import UnusableFile
 from outbound_chat.rows._form import DELIMITERS, Form, is_known
 from outbound_chat.rows._gzip import MAGIC, Unpacker
 from outbound_chat.rows._reader import LONGEST_LINE, WHOLE_ROW, JsonReader, RowReader
-from outbound_chat.rows._tables import CsvReader, SheetReader
+from outbound_chat.rows._tables import CsvReader, SheetReader, text_of
 from outbound_chat.rows._values import COLUMNS, MAPS, TIMES, Row, TooManyMembers, converted, parse_json, parse_time
 
 __all__ = [
@@ -34,4 +34,5 @@ __all__ = [
     "is_known",
     "parse_json",
     "parse_time",
+    "text_of",
 ]

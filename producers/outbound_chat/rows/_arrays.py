@@ -15,6 +15,7 @@ from outbound_chat.rows._reader import LONGEST_LINE, WHOLE_ROW, Found, RowReader
 from outbound_chat.rows._values import STRICT_JSON, TooManyMembers, refused
 
 _MARK = re.compile(r"[ \t\r\n]*([\[,\]])[ \t\r\n]*")
+_BEFORE_OBJECT = re.compile(r"\s*[\[,]?\s*")
 _ANY_JSON = json.JSONDecoder()
 
 
@@ -40,12 +41,13 @@ class ArrayReader(RowReader):
         place = 0
         while self._mark != "]" and (mark := _MARK.match(self._text, place)):
             if (mark[1] == "[") == bool(self._mark):
-                raise self._broken()
+                raise self._broken(place)
             begin = mark.end()
             if mark[1] == "]" or (mark[1] == "[" and self._text.startswith("]", begin)):
+                self.line += self._text.count("\n", place, begin)
                 self._mark, place = mark[1], begin
                 continue
-            found = self._object(begin)
+            found = self._object(place, begin)
             if not found or not (last or _MARK.match(self._text, found[0])):
                 break
             end, cells, fault = found
@@ -55,12 +57,12 @@ class ArrayReader(RowReader):
             self.line += lines
             self._mark, place = ",", end
         self._text = self._text[place:]
-        if self._mark == "]":
-            self._text = self._text.lstrip()
+        if self._mark == "]" and self._text.isspace():
+            self.line, self._text = self.line + self._text.count("\n"), ""
         if self._text if self._mark == "]" else last or len(self._text) > LONGEST_LINE:
-            raise self._broken()
+            raise self._broken(0)
 
-    def _object(self, begin: int) -> tuple[int, dict[str, Any], InvalidJob | None] | None:
+    def _object(self, place: int, begin: int) -> tuple[int, dict[str, Any], InvalidJob | None] | None:
         """Returns end, members and fault of an object; None if it is not whole yet."""
         fault = None
         try:
@@ -79,12 +81,15 @@ class ArrayReader(RowReader):
         except json.JSONDecodeError:
             return None
         except (ValueError, RecursionError):
-            raise self._broken() from None
+            raise self._broken(place) from None
         message = "must be one JSON object, with no name twice, NaN or Infinity"
         return end, {WHOLE_ROW: self._text[begin:end]}, fault or refused(FieldCode.INVALID_JSON, message)
 
-    def _broken(self) -> UnusableFile:
+    def _broken(self, place: int) -> UnusableFile:
+        """Returns the error of what follows `place`, which is behind the lines that were read."""
+        before = _BEFORE_OBJECT.match(self._text, place)
+        line = self.line + 1 + (before[0].count("\n") if before else 0)
         return UnusableFile(
-            f"{self._name} is not a JSON list from line {self.line + 1:,} on, or has an object there of more than "
+            f"{self._name} is not a JSON list from line {line:,} on, or has an object there of more than "
             f"{LONGEST_LINE:,} bytes; correct it there"
         )

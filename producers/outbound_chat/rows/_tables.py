@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from outbound_chat.model.errors import InvalidJob
+from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import FieldCode
 from outbound_chat.request.templates import Template
 from outbound_chat.rows._columns import UnusableFile, broken, checked_columns, misfit
@@ -15,7 +15,7 @@ from outbound_chat.rows._values import refused
 
 _NOTHING = f'{DELIMITERS}" \r\n'
 _QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|\Z)')
-_SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'\s*"?sep=([^\s"\w]|\t)"?\s*', re.IGNORECASE)
 """The first line that Excel writes and reads to name the delimiter."""
 _FORMULA_OF_TEXT = re.compile(r'="(?:[^"]|"")*"(?:&"(?:[^"]|"")*")*')
 _TEXT_IN_FORMULA = re.compile(r'"((?:[^"]|"")*)"')
@@ -172,7 +172,21 @@ class CsvReader(RowReader):
 
 
 class SheetReader(CsvReader):
-    """Reads a sheet whose rows arrive as JSON lists of texts, a line each, as `read_sheet` writes them."""
+    """Reads a sheet whose rows arrive as JSON lists of texts, a line each, as `read_sheet` writes them.
+
+    An error in a cell, or a formula without a saved value, arrives as empty text. So a row without its own text is
+    refused, because it could send the text of all rows or none.
+    """
+
+    def _row(self, cells: list[str]) -> Found:
+        line, lines, row, fault = super()._row(cells)
+        if fault or self.any_columns or row.get(self.form.columns.get("text", "text"), "-").strip():
+            return line, lines, row, fault
+        message = (
+            "is empty, or has an error or a formula without a saved value; write a text, or remove the column and give "
+            f"all rows their text with {self.form.option('text')}"
+        )
+        return self._unread(InvalidJob([FieldError("text", FieldCode.REQUIRED, message)]))
 
     def _cells(self, *, last: bool) -> list[str] | InvalidJob | None:
         if not self._lines:

@@ -1,15 +1,16 @@
 """Commands for what failed: dead and replay."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
 import typer
 
 from outbound_chat.cli.confirm import confirm
-from outbound_chat.cli.options import Budget, Cursor, Json
-from outbound_chat.cli.output import end_with, number_of, print_json, talk
+from outbound_chat.cli.options import Budget, Cursor, Json, unknown_sender
+from outbound_chat.cli.output import end_with, number_of, print_json
 from outbound_chat.cli.replays import Matches, Replays
 from outbound_chat.cli.show_jobs import print_jobs
-from outbound_chat.cli.tables import make_table, print_table
+from outbound_chat.cli.tables import make_table, print_page_end, print_table
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.jobs import JobState
 from outbound_chat_config import load_settings
@@ -52,25 +53,21 @@ def dead(
         print_json(page.jobs, cursor=page.cursor)
         return
     print_jobs(page.jobs)
-    if not page.jobs:
-        talk.print("no matching jobs")
-        if sender and sender not in settings.senders:
-            # It may have been configured once, so its jobs are looked for anyway.
-            known = ", ".join(sorted(settings.senders))
-            known += f"; settings: {settings.source}"
-            talk.print(f'sender "{sender}" is not configured; known senders: {known}', style="yellow")
-    if page.cursor:
-        talk.print(f'there are more: --cursor "{page.cursor}"')
+    print_page_end(page.jobs, page.cursor, "no matching jobs", unknown_sender(settings, sender))
+
+
+def _plain(counts: Mapping[tuple[JobState, str], int]) -> list[dict[str, Any]]:
+    return [{"state": state, "code": code, "count": count} for (state, code), count in counts.items()]
 
 
 def _print_counts(found: dict[tuple[JobState, str], int], as_json: bool) -> None:
     if as_json:
-        print_json([{"state": state, "code": code, "count": count} for (state, code), count in found.items()])
+        print_json(_plain(found))
         return
     table = make_table("state", "code", "jobs", numbers=("jobs",))
     for (state, code), count in sorted(found.items()):
         table.add_row(state, code, f"{count:,}")
-    print_table(table) if found else talk.print("no matching jobs")
+    print_table(table, "no matching jobs")
 
 
 def replay(
@@ -109,7 +106,9 @@ def replay(
             found = Matches.of(chat.each_dead_letter(**cast("Any", {**chosen, "batch": batch})))
             found.show(edited=text is not None)
             if dry_run:
-                _print_matches(found, as_json)
+                if as_json:
+                    counts = _plain(found.counts)
+                    print_json({"jobs": len(found.ids), "maybe_sent": found.maybe_sent, "counts": counts})
                 return
             if found.ids:
                 confirm(f"Replay {number_of(len(found.ids), 'job')}?", yes=yes)
@@ -117,26 +116,14 @@ def replay(
         replays.make(chat, ids or [])
     if as_json:
         print_json(replays.new, replays.errors)
-    if every:
-        _end_all(replays, len(ids or []))
-        return
-    if not as_json:
-        print_jobs(replays.new)
-    end_with(replays.errors, replays.code)
+    _end(replays, len(ids or []), quiet=as_json, every=every)
 
 
-def _print_matches(found: Matches, as_json: bool) -> None:
-    if as_json:
-        counts = [{"state": state, "code": code, "count": count} for (state, code), count in found.counts.items()]
-        print_json({"jobs": len(found.ids), "maybe_sent": found.maybe_sent, "counts": counts})
-    elif not found.ids:
-        talk.print("no matching jobs")
-
-
-def _end_all(replays: Replays, of: int) -> None:
-    if not of:
-        talk.print("no matching jobs")
-        return
-    replays.sum_up(of)
+def _end(replays: Replays, of: int, *, quiet: bool, every: bool) -> None:
+    if every and of:
+        replays.sum_up(of)
+    elif not every:
+        print_jobs(() if quiet else replays.new)
+        end_with(replays.errors, replays.code)
     if replays.code:
         raise typer.Exit(replays.code)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.progress import Progress
 
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import print_json, talk
+from outbound_chat.cli.output import print_json
 from outbound_chat.cli.progress import spinner
 from outbound_chat.cli.tables import make_table, print_table
 from outbound_chat.encryption import RequestCipher
@@ -57,7 +57,7 @@ def print_uses(uses: Sequence[Use]) -> None:
     for use in uses:
         counts = (f"{number:,}" for number in (use.open, use.ended, use.workers))
         table.add_row(use.budget, use.key, *counts, "yes" if use.here else "no")
-    print_table(table) if uses else talk.print("these settings have no key, and no job needs one")
+    print_table(table, "these settings have no key, and no job needs one")
 
 
 def _uses(store: Store, budget: str, here: tuple[str, ...], progress: Progress) -> list[Use]:

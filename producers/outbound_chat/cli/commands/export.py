@@ -14,7 +14,6 @@ from outbound_chat.cli.files.writing import CsvWriter, check_overwrites, replaci
 from outbound_chat.cli.output import shown, talk
 from outbound_chat.cli.progress import rows_progress
 from outbound_chat.client import FileKey, OutboundChat
-from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.rows import Form
 from outbound_chat_config import load_settings
@@ -56,10 +55,7 @@ def export(
     """
     if output and join and output.resolve() == join.resolve():
         raise typer.BadParameter("is the file with the rows, which would be lost; name another", param_hint="--output")
-    errors: list[FieldError] = []
-    form = form_of(errors, delimiter=delimiter, sheet=sheet)
-    if errors:
-        raise InvalidJob(errors)
+    form = form_of(delimiter=delimiter, sheet=sheet)
     if output:
         check_overwrites(output, overwrite=overwrite)
     with ExitStack() as stack:

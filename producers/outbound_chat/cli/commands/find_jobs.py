@@ -7,10 +7,10 @@ from typing import Annotated, Any, cast
 import typer
 from rich.text import Text
 
-from outbound_chat.cli.options import Budget, Cursor, Json
-from outbound_chat.cli.output import print_json, talk
+from outbound_chat.cli.options import Budget, Cursor, Json, unknown_sender
+from outbound_chat.cli.output import print_json
 from outbound_chat.cli.show_jobs import COLOURS
-from outbound_chat.cli.tables import make_table, print_table, time_cell
+from outbound_chat.cli.tables import make_table, print_page_end, print_table, time_cell
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import Job, JobState
@@ -52,21 +52,14 @@ def find_jobs(
     $ outbound-chat jobs --idempotency-key A-17-left
     """
     settings = load_settings()
-    given = {"since": _instant("since", since), "until": _instant("until", until)}
-    chosen: dict[str, Any] = {
-        "budget": budget,
-        "sender": sender,
-        "tenant": tenant,
-        "state": state,
-        "code": code,
-        **given,
-    }
-    chosen |= {"idempotency_key": idempotency_key, "to": to}
+    chosen = {"budget": budget, "sender": sender, "tenant": tenant, "state": state, "code": code, "to": to}
+    chosen["idempotency_key"] = idempotency_key
+    times = {"since": _instant("since", since), "until": _instant("until", until)}
     found: list[Job] = []
     with OutboundChat.from_settings(settings) as chat:
         # Few of many jobs may match, so that a page has none and is not the last.
         while True:
-            page = chat.jobs(limit=limit - len(found), cursor=cursor, **cast("Any", chosen))
+            page = chat.jobs(limit=limit - len(found), cursor=cursor, **cast("Any", {**chosen, **times}))
             found += page.jobs
             cursor = page.cursor
             if cursor is None or len(found) >= limit:
@@ -75,10 +68,8 @@ def find_jobs(
         print_json(found, cursor=cursor)
         return
     _print(found)
-    if cursor:
-        talk.print(f'There are more: --cursor "{cursor}"')
-    elif not found:
-        talk.print("\n".join(_nothing(settings, sender, is_list=to is None and idempotency_key is None)))
+    is_list = to is None and idempotency_key is None
+    print_page_end(found, cursor, _nothing(settings, is_list=is_list), unknown_sender(settings, sender))
 
 
 def _instant(field: str, text: str | None) -> Any:
@@ -90,8 +81,6 @@ def _instant(field: str, text: str | None) -> Any:
 
 
 def _print(jobs: Sequence[Job]) -> None:
-    if not jobs:
-        return
     table = make_table("job", "state", "code", "created", "sender", extras=("sender", "created", "code"))
     for job in jobs:
         code = job.error.code if job.error else ""
@@ -100,12 +89,8 @@ def _print(jobs: Sequence[Job]) -> None:
     print_table(table)
 
 
-def _nothing(settings: Settings, sender: str | None, *, is_list: bool) -> list[str]:
+def _nothing(settings: Settings, *, is_list: bool) -> str:
     """Returns what else whoever finds nothing should know."""
-    lines = ["No matching messages." if not is_list else "No matching messages. Those of batches: outbound-chat list"]
     if is_list and not settings.results.listed_jobs:
-        lines.append("Single messages are not listed, since results.listed_jobs is 0.")
-    if sender and sender not in settings.senders:
-        known = ", ".join(sorted(settings.senders))
-        lines.append(f'Sender "{sender}" is not configured; known senders: {known}; settings: {settings.source}')
-    return lines
+        return "No matching messages. Single messages are not listed, since results.listed_jobs is 0."
+    return f"No matching messages.{' Those of batches: outbound-chat list' if is_list else ''}"

@@ -1,6 +1,6 @@
 """Commands for single jobs: send, status, wait, cancel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from json import JSONDecodeError
 from pathlib import Path
@@ -8,22 +8,23 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from outbound_chat.cli.cancelling import cancel_many
+from outbound_chat.cli.by_id import all_in, print_each, read_each
+from outbound_chat.cli.cancelling import cancel_each, cancel_many, check_what
 from outbound_chat.cli.endings import ends_of
-from outbound_chat.cli.errors import Exit, UnknownId, unknown_id
+from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.files.id_file import read_ids
 from outbound_chat.cli.options import CallbackUrl, Durability, Ids, Json, Tenant, pairs
 from outbound_chat.cli.output import end_with, number_of, print_json, talk
-from outbound_chat.cli.show_batches import print_batch, print_batches
 from outbound_chat.cli.show_holds import held_by, holds_of
-from outbound_chat.cli.show_jobs import print_job, print_jobs
+from outbound_chat.cli.show_jobs import print_job
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch
-from outbound_chat.model.errors import FieldError, OutboundChatError, UnknownBatch
+from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import Hold
 from outbound_chat.request import FieldCode, with_report
 from outbound_chat.rows import TIMES, TooManyMembers, UnusableFile, parse_json
+from outbound_chat.store.scripts import MOST_CANCELLED
 from outbound_chat_config import Settings, load_settings
 
 LARGEST_REQUEST = 1_000_000
@@ -129,10 +130,10 @@ def status(ids: Ids, *, as_json: Json = False) -> None:
     """
     settings = load_settings()
     with OutboundChat.from_settings(settings) as chat:
-        found, unknown = _read(chat, ids)
+        found, unknown = read_each(chat, ids)
         waiting = [one for one in found if isinstance(one, Job) and one.state in WAITING]
         holds = chat.holds() if waiting and not as_json else []
-    _print(found, as_json, unknown)
+    print_each(found, as_json, unknown)
     if not as_json:
         _hint(waiting, holds, settings)
     end_with(unknown)
@@ -162,15 +163,15 @@ def wait(
     $ outbound-chat wait main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --timeout 60
     """
     with OutboundChat.from_settings(load_settings()) as chat:
-        found, unknown = _read(chat, ids)
+        found, unknown = read_each(chat, ids)
         ends, errors = (found, [*unknown]) if unknown else ends_of(chat, found, timeout)
-    _print(ends, as_json, errors)
+    print_each(ends, as_json, errors)
     _end(ends, errors)
 
 
 def _end(ends: Sequence[Job | Batch], errors: Sequence[BaseException]) -> None:
     end_with(errors)
-    if any(one.final and not _all_in(one, JobState.SENT) for one in ends):
+    if any(one.final and not all_in(one, JobState.SENT) for one in ends):
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
 
@@ -185,7 +186,7 @@ def cancel(
         Literal["scheduled", "queued", "sending"] | None, typer.Option(help="With --batch: only jobs in this state.")
     ] = None,
     ids_from: Annotated[
-        Path | None, typer.Option(help="File with IDs of jobs, one per line or in a column id; - reads standard input.")
+        Path | None, typer.Option(help="File with IDs of jobs, one per line, or an export; - reads standard input.")
     ] = None,
     tenant: Annotated[str | None, typer.Option(help="Cancel all waiting jobs of this tenant instead.")] = None,
     sender: Annotated[str | None, typer.Option(help="Cancel all waiting jobs of this sender instead.")] = None,
@@ -201,7 +202,7 @@ def cancel(
     $ outbound-chat cancel --tenant acme
     """
     named = {"IDS": ids, "--batch": batch, "--ids-from": ids_from, "--tenant": tenant, "--sender": sender}
-    _check_what(named, of_part={rows, state} != {None})
+    check_what(named, of_part={rows, state} != {None})
     listed = read_ids(ids_from) if ids_from else []
     with OutboundChat.from_settings(load_settings()) as chat:
         if name := tenant or sender:
@@ -209,62 +210,12 @@ def cancel(
             if as_json:
                 print_json({"tenant" if tenant else "sender": name, "cancelled": cancelled})
             else:
-                talk.print(f"{number_of(cancelled, 'job')} of {name} cancelled")
+                # A first call cancels 200. Once there are more, workers cancel some of them too.
+                least = "at least " if cancelled >= MOST_CANCELLED else ""
+                talk.print(f"{least}{number_of(cancelled, 'job')} of {name} cancelled")
         elif ids_from:
             cancel_many(partial(chat.cancel_jobs, listed), as_json=as_json)
         elif batch and (rows is not None or state is not None):
             cancel_many(partial(chat.cancel_batch_jobs, batch, rows=rows, state=state), as_json=as_json)
         else:
-            _cancel_each(chat, [batch] if batch else ids or [], as_json=as_json)
-
-
-def _check_what(given: Mapping[str, object], *, of_part: bool) -> None:
-    names = [name for name, value in given.items() if value]
-    if len(names) != 1:
-        message = f"name what to cancel by one of {', '.join(given)}"
-        raise typer.BadParameter(message, param_hint=names[-1] if names else "IDS")
-    if of_part and names != ["--batch"]:
-        raise typer.BadParameter("--rows and --state name a part of a batch; add --batch", param_hint=names[0])
-
-
-def _cancel_each(chat: OutboundChat, ids: list[str], *, as_json: bool) -> None:
-    found, unknown = _read(chat, ids)
-    errors: list[BaseException] = [*unknown]
-    ends: list[Job | Batch] = []
-    try:
-        # Also keeps those that were cancelled before an error.
-        ends.extend(chat.cancel_batch(one.id) if isinstance(one, Batch) else chat.cancel(one.id) for one in found)
-    except (OutboundChatError, KeyboardInterrupt) as error:
-        errors.append(error)
-    _print(ends, as_json, errors)
-    end_with(errors)
-    if not all(_all_in(one, JobState.CANCELLED) for one in ends):
-        raise typer.Exit(Exit.NOT_ALL_SENT)
-
-
-def _read(chat: OutboundChat, ids: list[str]) -> tuple[list[Job | Batch], list[UnknownId]]:
-    """Returns jobs and batches in the order of the ids, and an error for each id that belongs to none."""
-    found: list[Job | Batch] = []
-    unknown: list[UnknownId] = []
-    for id_, job in chat.statuses(ids).items():
-        try:
-            found.append(job or chat.batch(id_))
-        except UnknownBatch:
-            unknown.append(unknown_id(id_))
-    return found, unknown
-
-
-def _all_in(one: Job | Batch, state: JobState) -> bool:
-    return one.state is state if isinstance(one, Job) else one.counts[state] == one.accepted
-
-
-def _print(found: Sequence[Job | Batch], as_json: bool, errors: Sequence[BaseException]) -> None:
-    if as_json:
-        print_json(found, errors)
-        return
-    if len(found) == 1:
-        one = found[0]
-        print_job(one) if isinstance(one, Job) else print_batch(one)
-        return
-    print_jobs(one for one in found if isinstance(one, Job))
-    print_batches(one for one in found if isinstance(one, Batch))
+            cancel_each(chat, [batch] if batch else ids or [], as_json=as_json)

@@ -121,10 +121,7 @@ def print_keys(keys: Iterable[ApiKey]) -> None:
         state = Text(key.state, style=_STYLES.get(key.state, "red"))
         used = time_cell(key.last_used_at) or "never"
         table.add_row(key.id, state, key.name, _allows(key), used, time_cell(key.revoked_at or key.expires_at))
-    if table.rows:
-        print_table(table)
-    else:
-        talk.print("no API keys")
+    print_table(table, "no API keys")
 
 
 def _allows(key: ApiKey) -> str:

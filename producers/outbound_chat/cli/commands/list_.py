@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 from outbound_chat.cli.options import Budget, Cursor, Json
-from outbound_chat.cli.output import print_json, talk
+from outbound_chat.cli.output import print_json
 from outbound_chat.cli.show_batches import print_batches
 from outbound_chat.cli.show_jobs import print_jobs
+from outbound_chat.cli.tables import print_page_end
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.jobs import JobState
 from outbound_chat_config import load_settings
@@ -44,7 +45,7 @@ def show(
                 print_json(jobs.jobs, cursor=jobs.cursor)
                 return
             print_jobs(jobs.jobs)
-            _end(len(jobs.jobs), jobs.cursor, "no matching jobs in the batch")
+            print_page_end(jobs.jobs, jobs.cursor, "no matching jobs in the batch")
             return
         page = chat.batches(budget=budget, sender=sender, tenant=tenant, open=unfinished, cursor=cursor, limit=limit)
     if as_json:
@@ -53,7 +54,7 @@ def show(
     print_batches(page.batches)
     is_filtered = any((sender, tenant, unfinished, cursor))
     nothing = "no matching batches" if is_filtered else "No batches. Single messages: outbound-chat jobs"
-    _end(len(page.batches), page.cursor, nothing)
+    print_page_end(page.batches, page.cursor, nothing)
 
 
 def _check(batch: str | None, state: str | None, *, of_lists: bool) -> None:
@@ -62,11 +63,3 @@ def _check(batch: str | None, state: str | None, *, of_lists: bool) -> None:
     if batch is not None and of_lists:
         message = "lists the jobs of one batch; leave out --budget, --sender, --tenant and --unfinished"
         raise typer.BadParameter(message, param_hint="--batch")
-
-
-def _end(shown: int, cursor: str | None, nothing: str) -> None:
-    """Prints whether there is more, or nothing. Few of many rows may match, so an empty page need not be the last."""
-    if cursor:
-        talk.print(f'there {"may be " if not shown else "is "}more: --cursor "{cursor}"')
-    elif not shown:
-        talk.print(nothing)

@@ -11,9 +11,9 @@ from outbound_chat.cli.dry_run import show_preflight
 from outbound_chat.cli.endings import ends_of
 from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.failures import print_failures
-from outbound_chat.cli.files.job_file import STANDARD_INPUT, JobFile, unpacked_name
+from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.rejects import Rejects
-from outbound_chat.cli.files.row_file import form_of
+from outbound_chat.cli.files.row_file import STANDARD_INPUT, form_of, unpacked_name
 from outbound_chat.cli.files.workbook import ENDINGS as WORKBOOKS
 from outbound_chat.cli.files.writing import check_writable
 from outbound_chat.cli.one_row import send_row
@@ -118,7 +118,7 @@ def send_batch(
     shared |= {"weight": weight, "concurrency": concurrency, "durability": durability, "callback_url": callback_url}
     shared |= {"template": filled} if filled else {}
     how = {"delimiter": delimiter, "ignore_columns": ignore_columns, "country": country, "sheet": sheet}
-    form = form_of(faults, column, **how)
+    form = form_of(column, faults, **how)
     settings = load_settings()
     try:
         rows = JobFile(file, _checked_template(filled, faults), form)
@@ -154,7 +154,7 @@ def send_batch(
         elif batch:
             print_batch(batch)
         if batch and batch.final and follow:
-            print_failures(chat, batch, file)
+            print_failures(chat, batch, rows)
     end_with(errors)
     if (receipt.rejected and not receipt.repeated) or (follow and batch and not _all_sent(batch)):
         raise typer.Exit(Exit.NOT_ALL_SENT)
@@ -191,9 +191,8 @@ def _print_ignored(rows: JobFile) -> None:
 def _rejects_path(file: Path, wanted: Path | None, ending: str) -> Path:
     """Returns the path for rejected rows: a file that can be written and is not the one that is read."""
     unpacked = Path("stdin") if file == STANDARD_INPUT else unpacked_name(file)
-    if unpacked.suffix.lower() in {".json", *WORKBOOKS}:
-        unpacked = unpacked.with_suffix("")
-    path = wanted or unpacked.with_suffix(f".rejects{unpacked.suffix or ending}")
+    own = "" if unpacked.suffix.lower() in {".json", *WORKBOOKS} else unpacked.suffix
+    path = wanted or unpacked.with_suffix(f".rejects{own or ending}")
     if path.resolve() == file.resolve():
         raise typer.BadParameter("is the file with the rows, which would be lost; name another", param_hint="--rejects")
     if not path.parent.is_dir():

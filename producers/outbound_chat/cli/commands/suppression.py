@@ -55,7 +55,7 @@ def suppress(
     $ outbound-chat suppress --sender support +12025550101 --reason "said STOP"
     $ outbound-chat suppress --sender support --file optouts.csv
     """
-    form = _form(column, delimiter=delimiter, country=country, sheet=sheet)
+    form = form_of(column, delimiter=delimiter, country=country, sheet=sheet)
     with OutboundChat.from_settings(load_settings()) as chat:
         add = partial(chat.suppress, sender=sender, reason=reason)
         _change(add, numbers, file, form, verb="suppress", changed="added", as_json=as_json)
@@ -78,7 +78,7 @@ def unsuppress(
 
     $ outbound-chat unsuppress --sender support +12025550102
     """
-    form = _form(column, delimiter=delimiter, country=country, sheet=sheet)
+    form = form_of(column, delimiter=delimiter, country=country, sheet=sheet)
     with OutboundChat.from_settings(load_settings()) as chat:
         remove = partial(chat.unsuppress, sender=sender)
         _change(remove, numbers, file, form, verb="unsuppress", changed="removed", as_json=as_json)
@@ -165,14 +165,6 @@ class _Faults:
             talk.print(f"and {self.count - len(self.shown):,} more")
         if self.file and self.file.warning:
             warn(self.file.warning)
-
-
-def _form(column: list[str] | None, **given: str | None) -> Form:
-    errors: list[FieldError] = []
-    form = form_of(errors, column, **given)
-    if errors:
-        raise InvalidJob(errors)
-    return form
 
 
 def _change(

@@ -80,7 +80,7 @@ def print_hosts(hosts: Sequence[WebhookHost]) -> None:
     for one in hosts:
         counts = (f"{number:,}" for number in (one.waiting, one.posting, one.failures))
         table.add_row(one.budget, one.host, *counts, time_cell(one.paused_until))
-    print_table(table) if hosts else talk.print("no webhooks are waiting")
+    print_table(table, "no webhooks are waiting")
 
 
 def print_dead(webhooks: Sequence[DeadWebhook]) -> None:
@@ -90,7 +90,7 @@ def print_dead(webhooks: Sequence[DeadWebhook]) -> None:
     table = make_table(*columns, numbers=("attempts",), folds={"host": 15}, extras=lesser)
     for one in webhooks:
         table.add_row(one.id, one.code, one.host, time_cell(one.dead_at), f"{one.attempts:,}")
-    print_table(table) if webhooks else talk.print("no dead webhooks")
+    print_table(table, "no dead webhooks")
 
 
 def _replay(chat: OutboundChat, ids: list[str], every: bool, budget: str | None, as_json: bool) -> None:

@@ -1,31 +1,46 @@
-"""Reads ids of jobs: one a line, or the column `id` or `_id` of a CSV file, as `export` writes it."""
+"""Reads ids of jobs: one a line, or the column `_id` or `id` of a table or of JSON, as `export` writes them."""
 
-import csv
-import sys
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain, islice
 from pathlib import Path
 
-from outbound_chat.cli.files.job_file import STANDARD_INPUT
-from outbound_chat.rows import UnusableFile
+from outbound_chat.cli.files.row_file import RowFile
+from outbound_chat.rows import CsvReader, Row, UnusableFile
 
-COLUMNS = ("id", "_id")
+COLUMNS = ("_id", "id")
+"""The first of them is read: where `export --join` has written `_id`, `id` is a column of the joined file."""
+
+
+class _IdFile(RowFile):
+    any_columns = any_ending = True
+
+    def __iter__(self) -> Iterator[str]:
+        if isinstance(self.reader, CsvReader):
+            self.reader.number_columns = COLUMNS
+        rows = map(self._checked, self._rows)
+        first = [*islice(rows, 1)]
+        names = self.reader.columns if self.is_csv else [name for row in first for name in row.cells]
+        column = next((name for name in COLUMNS if name in names), None)
+        if column is None and names:
+            if len(names) > 1 or not self.is_csv:
+                raise UnusableFile(f'{self.path}: its first line must name a column "id", or each line must be one id')
+            column = names[0]
+            yield column
+        for row in chain(first, rows):
+            yield str(row.cells.get(column or "", ""))
+
+    def _checked(self, row: Row) -> Row:
+        if row.fault:
+            raise UnusableFile(f"{self.path}, line {row.line}: {row.fault.errors[0].message}")
+        return row
 
 
 def read_ids(path: Path) -> list[str]:
     """Returns the ids in their order. `-`: standard input.
 
     Raises:
-        UnusableFile: it can't be read, or is a CSV file without such a column.
+        UnusableFile: it can't be read, or has several columns and none of ids.
     """
-    try:
-        text = (sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()).decode("utf-8-sig")
-        rows = list(csv.reader(text.splitlines(keepends=True)))
-    except OSError as error:
-        raise UnusableFile(f"{path} can't be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UnusableFile(f"{path} is not UTF-8 text with an id on each line") from error
-    first = rows[0] if rows else []
-    column = next((first.index(name) for name in COLUMNS if name in first), None)
-    if column is None and len(first) > 1:
-        raise UnusableFile(f'{path}: its first line must name a column "id", or each line must be one id')
-    found = (row[column or 0].strip() for row in rows[column is not None :] if row[column or 0 :])
-    return [id_ for id_ in found if id_]
+    with closing(_IdFile(path)) as file:
+        return [id_ for one in file if (id_ := one.strip())]

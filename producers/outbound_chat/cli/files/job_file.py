@@ -5,12 +5,10 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from outbound_chat.cli.files.row_file import STANDARD_INPUT, RowFile, unpacked_name
+from outbound_chat.cli.files.row_file import STANDARD_INPUT, RowFile
 from outbound_chat.model.errors import InvalidJob
 from outbound_chat.request.templates import Template
 from outbound_chat.rows import Form, Row, UnusableFile, is_known
-
-__all__ = ["STANDARD_INPUT", "JobFile", "unpacked_name"]
 
 KEPT_ROWS = 2_400
 """Rows kept for the rejects: more than two chunks may have; see `MOST_ROWS`."""

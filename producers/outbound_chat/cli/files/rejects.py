@@ -98,5 +98,7 @@ class Rejects:
             self._abandon()
         if self.path != wanted:
             talk.print(
-                f"{wanted} has other rows, of another run or edited since, and was not overwritten", style="yellow"
+                f"{wanted} has other rows, of another run or edited since, and was not overwritten; the rejected rows "
+                f"are in {self.path}",
+                style="yellow",
             )

@@ -5,12 +5,13 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any, BinaryIO
+from tempfile import TemporaryFile, gettempdir
+from typing import IO, Any
 
 from outbound_chat.cli.files import workbook
-from outbound_chat.model.errors import FieldError
+from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request.templates import Template
 from outbound_chat.rows import (
     ArrayReader,
@@ -34,7 +35,10 @@ _TABLES, _JSON = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json")
 
 
 class RowFile:
-    """A file that is read row by row. `-`: standard input, which is copied to a temporary file first."""
+    """A file that is read row by row, several times if need be: a copy of it, since somebody may save it meanwhile.
+
+    `-`: standard input.
+    """
 
     any_columns = False
     """Whether all columns are accepted, since nothing is sent."""
@@ -55,11 +59,11 @@ class RowFile:
                 f"{path}: the name must end with .csv or .jsonl, followed by .gz if the file is packed; or with .tsv, "
                 ".json, .xlsx, .xls or .ods"
             )
-        self.path, self.form = path, form or form_of([])
+        self.path, self.form = path, form or form_of()
         self.swallowers: dict[int, int] = {}
         """The first rows that seem to have other rows in a cell, each with the line on which it begins."""
         self._template = template
-        self.file, self.size = _spooled(sys.stdin.buffer) if path == STANDARD_INPUT else _opened(path)
+        self.file, self.size = _copied(path)
         self._bytes, self._start = self.file, 0
         try:
             begins = self._beginning()
@@ -139,17 +143,21 @@ class RowFile:
 
     def content_hash(self) -> str:
         """Returns a hash of the file's bytes, and of its sheet or delimiter, by which its rows are recognized."""
-        place = self.file.tell()
-        self.file.seek(0)
-        digest = hashlib.sha256()
-        while part := self.file.read(PART):
-            digest.update(part)
-        self.file.seek(place)
         if self._kind is SheetReader:
-            digest.update(f"\0{self.sheet}".encode())
-        elif self.delimiter != ",":
-            digest.update(f"\0{self.delimiter}".encode())
-        return digest.hexdigest()
+            return _hash_of(self.file, f"\0{self.sheet}")
+        return _hash_of(self.file, f"\0{self.delimiter}" if self.delimiter != "," else "")
+
+    def check_unchanged(self) -> None:
+        """Checks that the file still is what is read, and that nobody wrote it while it was copied.
+
+        Raises:
+            UnusableFile: it is not.
+        """
+        if self.path == STANDARD_INPUT:
+            return
+        with _opened(self.path) as file:
+            if _hash_of(file) != _hash_of(self.file):
+                raise UnusableFile(f"{self.path} changed while it was read; run the command again")
 
     def close(self) -> None:
         """Closes the file."""
@@ -157,9 +165,13 @@ class RowFile:
         self.file.close()
 
 
-def form_of(errors: list[FieldError], column: list[str] | None = None, **given: Any) -> Form:
-    """Returns the form that the options of a command say; adds what is wrong with them to `errors`."""
-    return Form.parse(errors, column=column or (), option=lambda name: f"--{name.replace('_', '-')}", **given)
+def form_of(column: list[str] | None = None, errors: list[FieldError] | None = None, **given: Any) -> Form:
+    """Returns the form that the options of a command say; adds what is wrong with them to `errors`, or raises it."""
+    found: list[FieldError] = [] if errors is None else errors
+    form = Form.parse(found, column=column or (), option=lambda name: f"--{name.replace('_', '-')}", **given)
+    if errors is None and found:
+        raise InvalidJob(found)
+    return form
 
 
 def unpacked_name(path: Path) -> Path:
@@ -175,18 +187,41 @@ def unpacked(file: IO[bytes], path: Path) -> Iterator[bytes]:
     yield from unpacker.end()
 
 
-def _spooled(source: BinaryIO) -> tuple[IO[bytes], int]:
-    """Copies a source that can be read only once to a temporary file without a name; returns it and its size."""
-    spool = TemporaryFile()  # noqa: SIM115  # closed by whoever has it
-    shutil.copyfileobj(source, spool, PART)
-    return spool, spool.tell()
+def _hash_of(file: IO[bytes], more: str = "") -> str:
+    """Returns a hash of the whole file and of `more`; the file stays where it is."""
+    place = file.tell()
+    file.seek(0)
+    digest = hashlib.sha256()
+    while part := file.read(PART):
+        digest.update(part)
+    file.seek(place)
+    digest.update(more.encode())
+    return digest.hexdigest()
 
 
-def _opened(path: Path) -> tuple[IO[bytes], int]:
-    """Opens the file; returns it and its size. Raises `UnusableFile` if it can't be read, or is a pipe or device."""
+def _copied(path: Path) -> tuple[IO[bytes], int]:
+    """Copies the file to a temporary one without a name; returns that and its size. Raises `UnusableFile`."""
+    copy = TemporaryFile()  # noqa: SIM115  # closed by whoever has it
+    try:
+        with nullcontext(sys.stdin.buffer) if path == STANDARD_INPUT else _opened(path) as source:
+            shutil.copyfileobj(source, copy, PART)
+        copy.flush()
+    except BaseException as error:
+        with suppress(OSError):
+            copy.close()
+        if isinstance(error, OSError):
+            raise UnusableFile(
+                f"{path} can't be copied to {gettempdir()}: {error.strerror}; set TMPDIR to another folder"
+            ) from error
+        raise
+    return copy, copy.tell()
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Opens the file. Raises `UnusableFile` if it can't be read, or is a pipe or device."""
     try:
         if path.exists() and not path.is_file():
             raise UnusableFile(f"{path} is not a regular file; write the rows to one first")
-        return path.open("rb"), path.stat().st_size
+        return path.open("rb")
     except OSError as error:
         raise UnusableFile(f"{path} can't be read: {error.strerror}") from error

@@ -1,27 +1,30 @@
 """Writes files that can be read back exactly."""
 
 import csv
+import fcntl
 import re
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, count
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any, BinaryIO
 
 from outbound_chat.model.errors import OutboundChatError
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.rows import DELIMITERS
+from outbound_chat.rows import DELIMITERS, text_of
 
 _PART = 65_536
 _NEEDS_QUOTES = re.compile(r"\s|.*[\r\n]", re.DOTALL).match
 """Finds leading blanks, which our reader skips outside quotes, and line ends, of which `csv` quotes only its own."""
 
 _BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "'")
-_HAS_DIGIT = re.compile(r"\d").search
+_MAY_BE_NUMBER = re.compile(r"(?=.*\d)(?:.{1,40}|[\W\d_eE]*)", re.DOTALL).fullmatch
+"""Numbers and times have at most 40 characters, or no letters but that of an exponent; other cells are text for Excel.
+"""
 _IS_WORD = re.compile(r"(?i:true|false)").fullmatch
-LONGEST_NUMBER = 40
-"""Characters, more than any number or time has: a longer cell is text for Excel."""
 LONGEST_LITERAL = 255
 """Characters of a text in a formula.
 https://support.microsoft.com/en-us/office/excel-specifications-and-limits-1672b34d-7043-467e-8e27-269d656771c3
@@ -42,18 +45,18 @@ def writing(path: Path, hint: str = "") -> Iterator[None]:
 
 
 def check_writable(path: Path) -> None:
-    """Checks that the file can be written, and leaves everything unchanged.
+    """Checks that the file can be written, and leaves everything unchanged, also what another run writes meanwhile.
 
     Raises:
         CannotWrite: it can't be written.
     """
     with writing(path, "; name another file"):
         path = path.resolve()
-        new = not path.exists()
-        if new or path.is_file() or path.is_dir():
-            path.open("ab").close()
-        if new:
-            path.unlink()
+        try:
+            if stat.S_IFMT(path.stat().st_mode) in {stat.S_IFREG, stat.S_IFDIR}:
+                path.open("ab").close()
+        except FileNotFoundError:
+            TemporaryFile(dir=path.parent).close()
 
 
 def check_overwrites(path: Path, *, overwrite: bool) -> None:
@@ -70,23 +73,27 @@ def settle(content: BinaryIO, path: Path) -> Path:
     """Writes all of `content` to `path`, or to the next free name, such as `rejects-2.csv`; returns where it is.
 
     No byte of a file is lost. One that has the beginning of the content, or all of it, is completed: an earlier run of
-    the same command wrote it. Any other stays as it is.
+    the same command wrote it. One that begins with all of the content is also such a run's, and stays as it is, as any
+    other does.
     """
     others = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
     return next(target for target in chain([path], others) if _complete(target, content))
 
 
 def _complete(target: Path, content: BinaryIO) -> bool:
-    """Adds to the target what it lacks of the content; returns False if it has anything else."""
+    """Adds to the target what it lacks of the content; returns False if it has other bytes in its place."""
     content.seek(0)
     is_special = target.exists() and not target.is_file()  # a device or a pipe, which has nothing
     with target.open("wb" if is_special else "a+b") as file:
         if not is_special:
+            with suppress(OSError):  # file systems without locks
+                fcntl.flock(file, fcntl.LOCK_EX)  # another run may complete it as well
             file.seek(0)
-            while old := file.read(_PART):
-                if content.read(len(old)) != old:
-                    return False
-        shutil.copyfileobj(content, file)
+        while part := content.read(_PART):
+            old = b"" if is_special else file.read(len(part))
+            if not part.startswith(old):
+                return False
+            file.write(part[len(old) :])
     return True
 
 
@@ -131,12 +138,16 @@ class CsvWriter:
 
     def write(self, cells: Iterable[Any]) -> None:
         """Writes one row, the names of the columns first."""
-        row = [kept_by_excel(cell) if self._for_excel and isinstance(cell, str) else cell for cell in cells]
+        row = [self._kept(cell) if isinstance(cell, str) else cell for cell in cells]
         # The delimiter of the file is found by the marks outside quotes in its first line.
         marks = frozenset() if self._is_begun else frozenset(DELIMITERS)
         self._is_begun = True
         quoted = any(isinstance(cell, str) and (_NEEDS_QUOTES(cell) or not marks.isdisjoint(cell)) for cell in row)
         (self._quoted if quoted else self._plain).writerow(row)
+
+    def _kept(self, cell: str) -> str:
+        # Also without Excel, our reader would read a formula of a text as that text.
+        return kept_by_excel(cell) if self._for_excel or text_of(cell) != cell else cell
 
 
 def kept_by_excel(cell: str) -> str:
@@ -145,7 +156,7 @@ def kept_by_excel(cell: str) -> str:
     Opened as CSV, `+12025550101` would be a number without `+`, and `=HYPERLINK(…)` would run. Our readers read such a
     formula as its text.
     """
-    if not (cell.startswith(_BEGIN_FORMULAS) or (len(cell) <= LONGEST_NUMBER and _HAS_DIGIT(cell)) or _IS_WORD(cell)):
+    if not (cell.startswith(_BEGIN_FORMULAS) or _MAY_BE_NUMBER(cell) or _IS_WORD(cell)):
         return cell
     parts = (cell[start : start + LONGEST_LITERAL] for start in range(0, len(cell), LONGEST_LITERAL))
     return "=" + "&".join('"{}"'.format(part.replace('"', '""')) for part in parts)

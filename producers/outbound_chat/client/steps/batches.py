@@ -315,13 +315,13 @@ class BatchWriter:
         """Adds a note to the error that interrupted the batch: what is stored, and how to resume."""
         if not self._has_begun or (self._found and self._found.closed_ms):  # nothing was stored
             return
-        resume = (
-            "; repeat the call with the same batch key and rows to resume there" if isinstance(self._key, str) else ""
-        )
+        by_key = self._key and not self._of_file
+        resume = "; repeat the call with the same batch key and rows to resume there" if by_key else ""
         least = "at least " if self._submitted else ""
+        jobs = "1 job is" if self._accepted == 1 else f"{self._accepted:,} jobs are"
+        fate = "stored on hold" if self._of_batch.hold else "stored and will be sent"
         error.add_note(
-            f"batch {self.id} was interrupted at row {self._rows}: {least}{self._accepted} jobs are stored and will be "
-            f"sent; the batch stays open{resume}"
+            f"batch {self.id} was interrupted at row {self._rows:,}: {least}{jobs} {fate}; the batch stays open{resume}"
         )
 
 

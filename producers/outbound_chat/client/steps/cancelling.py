@@ -18,6 +18,7 @@ from outbound_chat.request import FieldCode
 from outbound_chat.store import Keys, scripts
 
 T = TypeVar("T")
+MOST_RANGES = 1_000
 OnCancelled = Callable[[Cancellation], None]
 _RANGE = re.compile(r"\s*(?P<first>[0-9]{1,9})(?:\s*(?P<to>-)\s*(?P<last>[0-9]{1,9})?)?\s*")
 _LAST_ROW = 10**9
@@ -33,6 +34,9 @@ class _Tally:
     counts: Counter[JobState] = field(default_factory=Counter)
     unknown: list[str] = field(default_factory=list)
     newer: list[str] = field(default_factory=list)
+    reported: tuple[int, int] = (0, 0)
+    """Unknown and newer ids that were reported: each report has the new ones alone, since a copy of all would take
+    longer with each round trip."""
 
     def cancel(self, keys: Keys, local_ids: Sequence[str], state: str = "", *, as_rows: bool = False) -> Steps[None]:
         """Cancels at most `MOST_CANCELLED` jobs. `as_rows`: those that do not exist were rejected."""
@@ -46,14 +50,15 @@ class _Tally:
                 self.counts[JobState(word)] += 1
         self.looked += len(local_ids)
         if self.on_progress:
-            self.on_progress(self.result())
+            latest, self.reported = self.result(*self.reported), (len(self.unknown), len(self.newer))
+            self.on_progress(latest)
 
-    def result(self) -> Cancellation:
+    def result(self, unknown_from: int = 0, newer_from: int = 0) -> Cancellation:
         """Returns what is known so far."""
         return Cancellation(
             counts=dict(self.counts),
-            unknown=tuple(self.unknown),
-            newer=tuple(self.newer),
+            unknown=tuple(self.unknown[unknown_from:]),
+            newer=tuple(self.newer[newer_from:]),
             looked=self.looked,
             total=self.total,
         )
@@ -109,6 +114,10 @@ def _ranges(rows: object, errors: Errors) -> list[range]:
     """Returns the rows that a text such as `7,15001-20000,30001-` names, each once, in order; all if it is None."""
     if rows is None:
         return [range(1, _LAST_ROW)]
+    if isinstance(rows, str) and rows.count(",") >= MOST_RANGES:
+        message = f"may have {MOST_RANGES:,} parts, separated by commas; cancel more with several calls"
+        errors.append(FieldError("rows", FieldCode.TOO_LONG, message))
+        return []
     found = [_RANGE.fullmatch(part) for part in rows.split(",")] if isinstance(rows, str) else [None]
     pairs = [
         (int(one["first"]), int(one["last"] or (_LAST_ROW if one["to"] else one["first"]))) for one in found if one

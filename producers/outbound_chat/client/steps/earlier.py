@@ -8,10 +8,10 @@ from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.batch_keys import FileKey, check_batch_key
 from outbound_chat.client.steps.batch_rows import BatchRows
 from outbound_chat.client.steps.context import Context
+from outbound_chat.client.steps.progress import counts_of
 from outbound_chat.client.steps.validation import check_durability
 from outbound_chat.model.batches import EarlierBatch
 from outbound_chat.model.errors import FieldError
-from outbound_chat.model.jobs import FINAL, JobState
 from outbound_chat.model.times import from_ms
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import BatchRecord
@@ -58,9 +58,5 @@ def _earlier(batch_id: str, record: BatchRecord, same: tuple[str, ...]) -> Earli
         final_at=from_ms(record.final_at) if record.final_at else None,
         resumed_rows=record.rows,
         accepted=record.accepted,
-        counts={
-            JobState.QUEUED: record.waiting,
-            JobState.SENDING: record.leased,
-            **{state: getattr(record, state.value) for state in JobState if state in FINAL},
-        },
+        counts=counts_of(record),
     )

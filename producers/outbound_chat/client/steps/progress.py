@@ -50,16 +50,21 @@ def _read(context: Context, batch_id: str, *, with_pace: bool) -> Steps[BatchRec
     return found
 
 
-def batch_from_record(
-    batch_id: str, record: BatchRecord, chat_duration: timedelta, held_by: str | None = None
-) -> Batch:
-    """Makes a batch from its record. `chat_duration`: that of its sender. `held_by`: for a record without a pace."""
-    counts = {
+def counts_of(record: BatchRecord) -> dict[JobState, int]:
+    """Returns the jobs of a batch by state."""
+    return {
         JobState.SCHEDULED: record.scheduled,
         JobState.QUEUED: record.waiting - record.scheduled,
         JobState.SENDING: record.leased,
         **{state: getattr(record, state.value) for state in JobState if state in FINAL},
     }
+
+
+def batch_from_record(
+    batch_id: str, record: BatchRecord, chat_duration: timedelta, held_by: str | None = None
+) -> Batch:
+    """Makes a batch from its record. `chat_duration`: that of its sender. `held_by`: for a record without a pace."""
+    counts = counts_of(record)
     waits, runs = record.waiting > 0, record.leased > 0
     measured = _measured(record) if waits or runs else None
     if held_by is None:

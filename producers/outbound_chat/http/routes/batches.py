@@ -19,13 +19,15 @@ from outbound_chat.http.wire.parameters import (
     BatchId,
     Budget,
     Cursor,
+    Limit,
     OfSender,
     OfTenant,
     StreamedOptions,
     Wait,
+    of_filter,
 )
 from outbound_chat.http.wire.problems import Problem, problem_of
-from outbound_chat.http.wire.request_schemas import BATCH_BODY, LIMIT, PART_BODY, REASON_BODY
+from outbound_chat.http.wire.request_schemas import BATCH_BODY, PART_BODY, REASON_BODY
 from outbound_chat.http.wire.response_models import Receipt
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.row_streams import CSV_TYPE, JSON_LINES_TYPES, Rejections, RowsBody
@@ -171,7 +173,7 @@ async def page(
     tenant: OfTenant = None,
     only_open: Annotated[bool, Query(alias="open", description="Only batches that are not final.")] = False,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=100, description=LIMIT)] = 50,
+    limit: Annotated[int, of_filter("limit", ge=1, le=100)] = 50,
 ) -> Response:
     """Lists batches: first those that are not final, newest first; then the final ones, last ended first. A page may be
     short or empty: continue until `cursor` is null.
@@ -205,9 +207,9 @@ async def jobs(
     scoped: CanRead,
     batch_id: BatchId,
     *,
-    state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
+    state: Annotated[JobState | None, of_filter("state")] = None,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=500, description=LIMIT)] = 100,
+    limit: Limit = 100,
 ) -> Response:
     """Lists jobs in the order of the rows. A page may be short or empty: continue until `cursor` is null."""
     return json_response(await while_there(request, scoped.batches.jobs(batch_id, state, cursor, limit)))

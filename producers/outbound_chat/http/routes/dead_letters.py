@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from outbound_chat.client.steps.dead_letters import check_page
@@ -11,16 +11,9 @@ from outbound_chat.http.access.authentication import CanOperate, CanRead
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import known_options, read_fields
-from outbound_chat.http.wire.parameters import Budget, Cursor, JobId, OfSender, OfTenant
+from outbound_chat.http.wire.parameters import Budget, Code, Cursor, JobId, Limit, OfSender, OfTenant, of_filter
 from outbound_chat.http.wire.problems import problem_of
-from outbound_chat.http.wire.request_schemas import (
-    DEAD_CODE,
-    DEAD_STATE,
-    FILTERS,
-    LIMIT,
-    REPLAY_BODY,
-    REPLAYS_BODY,
-)
+from outbound_chat.http.wire.request_schemas import REPLAY_BODY, REPLAYS_BODY
 from outbound_chat.http.wire.response_models import Replays
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.turns import Turns
@@ -39,7 +32,6 @@ from outbound_chat.request.options import ROW_OPTIONS
 
 router = APIRouter(prefix="/v1", tags=["dead letters"])
 
-MOST = 500
 _OF_ONE_JOB = (InvalidJob, MissingEncryptionKey, WrittenByNewerVersion, NotReplayable, DuplicateRisk)
 """Errors that concern one job only."""
 _FILTER: dict[str, type] = dict.fromkeys(("budget", "state", "code", "sender", "tenant", "batch"), str)
@@ -57,13 +49,13 @@ async def dead_letters(
     scoped: CanRead,
     *,
     budget: Budget = None,
-    state: Annotated[Literal["failed", "uncertain"] | None, Query(description=DEAD_STATE)] = None,
-    code: Annotated[str | None, Query(description=DEAD_CODE)] = None,
+    state: Annotated[Literal["failed", "uncertain"] | None, of_filter("state")] = None,
+    code: Code = None,
     sender: OfSender = None,
     tenant: OfTenant = None,
-    batch: Annotated[str | None, Query(description=FILTERS["batch"])] = None,
+    batch: Annotated[str | None, of_filter("batch")] = None,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=MOST, description=LIMIT)] = 100,
+    limit: Limit = 100,
 ) -> Response:
     """Lists failed and uncertain jobs that were not replayed, newest first. A page may have a few more than `limit`."""
     chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant, "batch": batch}

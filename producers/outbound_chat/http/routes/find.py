@@ -10,10 +10,9 @@ from outbound_chat.http.access.authentication import CanRead
 from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import JSON_TYPE, json_object
-from outbound_chat.http.wire.fields import read_fields
-from outbound_chat.http.wire.id_lists import MOST_IDS, check_number, ids_in_body
-from outbound_chat.http.wire.parameters import Budget, Cursor, OfSender, OfTenant
-from outbound_chat.http.wire.request_schemas import IDS_BODY, LIMIT, SEARCH, SEARCH_BODY
+from outbound_chat.http.wire.fields import MOST_IDS, checked_ids, ids_in_body, read_fields
+from outbound_chat.http.wire.parameters import Budget, Code, Cursor, Limit, OfSender, OfTenant, of_filter
+from outbound_chat.http.wire.request_schemas import IDS_BODY, SEARCH_BODY
 from outbound_chat.http.wire.response_models import JobsById
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, keyed, responses
 from outbound_chat.http.wire.turns import Turns
@@ -25,15 +24,10 @@ from outbound_chat.rows import parse_time
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 
-MOST = 500
 _TIMES = ("since", "until")
 _FILTER: dict[str, type] = dict.fromkeys(
     ("budget", "sender", "tenant", "state", "code", *_TIMES, "idempotency_key", "to", "cursor"), str
 )
-
-
-def _of(name: str) -> Any:
-    return Query(description=SEARCH[name]["description"])
 
 
 @router.get(
@@ -53,13 +47,13 @@ async def jobs(
     budget: Budget = None,
     sender: OfSender = None,
     tenant: OfTenant = None,
-    state: Annotated[JobState | None, _of("state")] = None,
-    code: Annotated[str | None, _of("code")] = None,
-    since: Annotated[str | None, _of("since")] = None,
-    until: Annotated[str | None, _of("until")] = None,
-    idempotency_key: Annotated[str | None, _of("idempotency_key")] = None,
+    state: Annotated[JobState | None, of_filter("state")] = None,
+    code: Code = None,
+    since: Annotated[str | None, of_filter("since")] = None,
+    until: Annotated[str | None, of_filter("until")] = None,
+    idempotency_key: Annotated[str | None, of_filter("idempotency_key")] = None,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=MOST, description=LIMIT)] = 50,
+    limit: Limit = 50,
 ) -> Response:
     """Lists single messages, the newest first; a page may have fewer than `limit`, even none: go on with `cursor`.
 
@@ -72,7 +66,7 @@ async def jobs(
     if any(value is not None for value in (*chosen.values(), cursor)):
         message = "can't be combined with a filter or a cursor; send two requests"
         raise InvalidJob([FieldError("ids", FieldCode.NOT_ALLOWED, message)])
-    return await _statuses(request, scoped, [id_ for id_ in ids.split(",") if id_])
+    return await _statuses(request, scoped, checked_ids([id_ for id_ in ids.split(",") if id_]))
 
 
 @router.post(
@@ -112,6 +106,5 @@ async def statuses_of_body(request: Request, scoped: CanRead) -> Response:
 
 
 async def _statuses(request: Request, scoped: ScopedClient, ids: list[str]) -> Response:
-    check_number(ids)
     found = await scoped.jobs.statuses(ids)
     return Response(await keyed("jobs", found, Turns(request)), media_type=JSON_TYPE)

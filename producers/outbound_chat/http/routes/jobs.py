@@ -11,7 +11,7 @@ from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of, unless_over
 from outbound_chat.http.wire.bodies import JSON_TYPE, json_value, key_in_header
 from outbound_chat.http.wire.codes import ProblemCode
-from outbound_chat.http.wire.id_lists import ids_in_body
+from outbound_chat.http.wire.fields import ids_in_body
 from outbound_chat.http.wire.parameters import JobId, Wait
 from outbound_chat.http.wire.problems import Problem, problem_of
 from outbound_chat.http.wire.request_schemas import IDS_BODY, JOB_BODY

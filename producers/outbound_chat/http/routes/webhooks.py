@@ -10,8 +10,8 @@ from outbound_chat.http.access.authentication import CanOperate, CanRead
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import read_fields
-from outbound_chat.http.wire.parameters import Budget
-from outbound_chat.http.wire.request_schemas import LIMIT, REPLAY_WEBHOOKS_BODY
+from outbound_chat.http.wire.parameters import Budget, Limit
+from outbound_chat.http.wire.request_schemas import REPLAY_WEBHOOKS_BODY
 from outbound_chat.http.wire.response_models import DeadWebhookList, ReplayedWebhooks, WebhookHostList
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError
@@ -47,7 +47,7 @@ async def dead(
     *,
     budget: Budget = None,
     skip: Annotated[int, Query(ge=0, le=FARTHEST, description="How many of the newest to skip.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=MOST, description=LIMIT)] = 100,
+    limit: Limit = 100,
 ) -> Response:
     """Lists dead webhooks, newest first. Only the host of each URL is shown, since the rest may be secret."""
     found = await while_there(request, scoped.webhooks.dead(budget, skip=skip, limit=limit))

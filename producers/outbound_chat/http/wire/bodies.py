@@ -79,21 +79,16 @@ async def parts_of(request: Request) -> AsyncGenerator[bytes, None]:
 
 async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[str, Any]:
     """Returns the body as a JSON object, which is empty if there is no body and none is required."""
-    if (
-        may_be_empty
-        and request.headers.get("content-length", "0") == "0"
-        and "transfer-encoding" not in request.headers
-    ):
-        return {}
-    found = await json_value(request)
+    found = await json_value(request, may_be_empty=may_be_empty)
     if not isinstance(found, dict):
         raise Problem(ProblemCode.INVALID_JSON, "The body must be a JSON object.")
     return found
 
 
-async def json_value(request: Request) -> Any:
-    """Returns the body as JSON."""
-    media_type(request, JSON_TYPE)
+async def json_value(request: Request, *, may_be_empty: bool = False) -> Any:
+    """Returns the body as JSON; an empty object if there is no body and none is required."""
+    if not may_be_empty:
+        media_type(request, JSON_TYPE)
     most = service_of(request).settings.http.max_body_bytes
     body = bytearray()
     async for part in parts_of(request):
@@ -101,6 +96,10 @@ async def json_value(request: Request) -> Any:
         if len(body) > most:
             detail = f"A JSON body may have {most:,} bytes (http.max_body_bytes). Stream longer batches as CSV."
             raise Problem(ProblemCode.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
+    if may_be_empty:  # a chunked body has no length in its headers
+        if not body:
+            return {}
+        media_type(request, JSON_TYPE)
     try:
         return _parsed(body) if len(body) <= PARSED_AT_ONCE else await asyncio.to_thread(_parsed, body)
     except TooManyMembers as error:

@@ -4,10 +4,14 @@ from collections.abc import Callable, Mapping, Set as AbstractSet
 from itertools import islice
 from typing import Any
 
+from fastapi import Request
+
 from outbound_chat.client.steps.validation import check_reason
+from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import MOST_FINDINGS, ChatRequest, FieldCode
 
+MOST_IDS = 1_000
 _WORDS = {str: "a string", bool: "true or false", int: "an integer", list: "a list"}
 
 
@@ -54,3 +58,19 @@ def read_fields(
     if errors:
         raise InvalidJob(errors)
     return found
+
+
+async def ids_in_body(request: Request) -> list[str]:
+    """Returns the ids that a body names."""
+    ids: list[str] = read_fields(await json_object(request), {"ids": list}, required=("ids",))["ids"]
+    if not all(isinstance(id_, str) for id_ in ids):
+        raise InvalidJob([FieldError("ids", FieldCode.WRONG_TYPE, "must be a list of strings")])
+    return checked_ids(ids)
+
+
+def checked_ids(ids: list[str]) -> list[str]:
+    """Returns the ids; refuses more of them than one request may name."""
+    if len(ids) > MOST_IDS:
+        message = f"has more than {MOST_IDS:,} ids; send several requests"
+        raise InvalidJob([FieldError("ids", FieldCode.OUT_OF_RANGE, message)])
+    return ids

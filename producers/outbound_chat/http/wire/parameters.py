@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from outbound_chat.client.steps.validation import INVALID_CURSOR
-from outbound_chat.http.wire.request_schemas import BUDGET, CURSOR, FILTERS, SHARED
+from outbound_chat.http.wire.request_schemas import FILTER, SHARED
 from outbound_chat.model.errors import FieldError
 
 LONGEST_NAME = 200
@@ -20,7 +20,6 @@ OF_FORM = ("delimiter", "column", "ignore_columns", "country")
 JobId = Annotated[str, Path(description="Id of the job.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
 BatchId = Annotated[str, Path(description="Id of the batch.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
 Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait until it is final.")]
-Budget = Annotated[str | None, Query(description=BUDGET)]
 
 
 def only(is_valid: Callable[[str], object], message: str) -> AfterValidator:
@@ -34,11 +33,23 @@ def only(is_valid: Callable[[str], object], message: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-_is_cursor = re.compile("(open|ended)?( ?[0-9]{1,15} [A-Z0-9-]{1,40})?|m?[0-9]{1,20}").fullmatch
+_is_cursor = re.compile(
+    "(open|ended)?( ?[0-9]{1,15} [A-Z0-9-]{1,40})?|m?[0-9]{1,20}|([0-9A-Z-]{26,40})?(:[0-9]{1,6})?"
+).fullmatch
 """Matches the cursor of any list; the client checks whether it belongs to this one."""
-Cursor = Annotated[str | None, Query(description=CURSOR), only(_is_cursor, INVALID_CURSOR.message)]
-OfSender = Annotated[str | None, Query(description=FILTERS["sender"])]
-OfTenant = Annotated[str | None, Query(description=FILTERS["tenant"])]
+
+
+def of_filter(name: str, **limits: Any) -> Any:
+    """Returns a parameter by which a list is filtered."""
+    return Query(description=FILTER[name]["description"], **limits)
+
+
+Budget = Annotated[str | None, of_filter("budget")]
+OfSender = Annotated[str | None, of_filter("sender")]
+OfTenant = Annotated[str | None, of_filter("tenant")]
+Code = Annotated[str | None, of_filter("code")]
+Cursor = Annotated[str | None, of_filter("cursor"), only(_is_cursor, INVALID_CURSOR.message)]
+Limit = Annotated[int, of_filter("limit", ge=1, le=500)]
 
 
 def _shared(name: str, max_length: int | None = None) -> Any:

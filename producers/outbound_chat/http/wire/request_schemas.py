@@ -8,14 +8,22 @@ from outbound_chat.model.jobs import JobState
 _TEXT = {"type": "string"}
 _TIME = {"type": "string", "format": "date-time"}
 
-# Also of parameters.
-BUDGET = "Name of the budget; required if there are several."
-FILTERS = {word: f"Only those of this {word}." for word in ("sender", "tenant", "batch")}
-DEAD_STATE = "Only jobs in this state."
-DEAD_CODE = "Only jobs whose last attempt ended with this code, such as `refused`."
-CURSOR = "`cursor` of the previous page."
-LIMIT = "Size of the page."
-
+FILTER: dict[str, Any] = {
+    "budget": {**_TEXT, "description": "Name of the budget; required if there are several."},
+    **{word: {**_TEXT, "description": f"Only those of this {word}."} for word in ("sender", "tenant", "batch")},
+    "state": {**_TEXT, "enum": [*JobState], "description": "Only jobs in this state."},
+    "code": {**_TEXT, "description": "Only jobs whose last attempt ended with this code, such as `refused`."},
+    "since": {**_TIME, "description": "Only jobs enqueued at this time or later."},
+    "until": {**_TIME, "description": "Only jobs enqueued before this time."},
+    "to": {**_TEXT, "description": "Phone number in E.164 form. Requires `results.find_by_number`."},
+    "idempotency_key": {
+        **_TEXT,
+        "description": "The job with this key, which belongs to `tenant` if it has one. Not with `to`.",
+    },
+    "cursor": {**_TEXT, "description": "`cursor` of the previous page."},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 500, "description": "Size of the page."},
+}
+"""What lists of jobs can be filtered by, in a body or as parameters."""
 OWN: dict[str, Any] = {
     "sender": {**_TEXT, "description": "Name of the sender, as in the settings."},
     "tenant": {
@@ -141,7 +149,7 @@ _PART = named(
                 **_TEXT,
                 "description": "Only these rows, counted from 1: `7`, `15001-20000`, `15001-`, or several with commas.",
             },
-            "state": {**_TEXT, "enum": ["scheduled", "queued", "sending"], "description": "Only jobs in this state."},
+            "state": {**FILTER["state"], "enum": ["scheduled", "queued", "sending"]},
         },
         description="The part of a batch to cancel. Without a body, all of the batch is cancelled and closed.",
     ),
@@ -229,31 +237,12 @@ _HOLD_EXAMPLE = {"scope": "sender", "name": "support", "reason": "the number is 
 HOLD_BODY = json_body(
     "NewHold", "What to hold, and why.", _HOLD_EXAMPLE, {**_SCOPE, **_REASON}, "scope", "name", "reason"
 )
-SEARCH: dict[str, Any] = {
-    "to": {**_TEXT, "description": "Phone number in E.164 form. Requires `results.find_by_number`."},
-    "budget": {**_TEXT, "description": BUDGET},
-    "sender": {**_TEXT, "description": "Only jobs of this sender."},
-    "tenant": {**_TEXT, "description": "Only jobs of this tenant."},
-    "state": {**_TEXT, "enum": [*JobState], "description": DEAD_STATE},
-    "code": {**_TEXT, "description": DEAD_CODE},
-    "since": {**_TEXT, "format": "date-time", "description": "Only jobs enqueued at this time or later."},
-    "until": {**_TEXT, "format": "date-time", "description": "Only jobs enqueued before this time."},
-    "idempotency_key": {
-        **_TEXT,
-        "description": "The job with this key, which belongs to `tenant` if it has one. Not with `to`.",
-    },
-    "cursor": {**_TEXT, "description": CURSOR},
-    "limit": {"type": "integer", "minimum": 1, "maximum": 500, "description": LIMIT},
-}
-SEARCH_BODY = json_body("JobSearch", "Which jobs to find.", {"to": "+12025550123"}, SEARCH)
+_SEARCH = {name: schema for name, schema in FILTER.items() if name != "batch"}
+SEARCH_BODY = json_body("JobSearch", "Which jobs to find.", {"to": "+12025550123"}, _SEARCH)
 _FORCE = {"type": "boolean", "description": "Replay a job even if the customer might be texted twice. Default: false."}
 _DEAD_LETTERS = {
-    "budget": {**_TEXT, "description": BUDGET},
-    **{name: {**_TEXT, "description": text} for name, text in FILTERS.items()},
-    "state": {**_TEXT, "enum": ["failed", "uncertain"], "description": DEAD_STATE},
-    "code": {**_TEXT, "description": DEAD_CODE},
-    "cursor": {**_TEXT, "description": CURSOR},
-    "limit": {"type": "integer", "minimum": 1, "maximum": 500, "description": LIMIT},
+    **{name: FILTER[name] for name in ("budget", "sender", "tenant", "batch", "code", "cursor", "limit")},
+    "state": {**FILTER["state"], "enum": ["failed", "uncertain"]},
     "force": _FORCE,
 }
 REPLAYS_BODY = json_body("ReplayFilter", "Which jobs to replay.", {"code": "unreachable"}, _DEAD_LETTERS)
@@ -268,7 +257,7 @@ REPLAY_BODY = body_of({"application/json": {"schema": _CHANGES, "example": {"for
 _WEBHOOKS = {
     "ids": {"type": "array", "items": _TEXT, "maxItems": 500, "description": "Ids of dead webhooks."},
     "all": {"type": "boolean", "description": "Post all dead webhooks of the budget, instead of `ids`."},
-    "budget": {**_TEXT, "description": f"For `all`. {BUDGET}"},
+    "budget": {**_TEXT, "description": f"For `all`. {FILTER['budget']['description']}"},
 }
 REPLAY_WEBHOOKS_BODY = json_body("WebhookReplay", "Which dead webhooks to post again.", {"all": True}, _WEBHOOKS)
 _NUMBERS = {"numbers": {"type": "array", "items": _TEXT, "description": "Phone numbers in E.164 form."}}

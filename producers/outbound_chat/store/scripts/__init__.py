@@ -58,7 +58,6 @@ from outbound_chat.store.scripts.holds import (
     release,
 )
 from outbound_chat.store.scripts.jobs import (
-    DEFAULT_LISTING,
     MOST_CANCELLED,
     UNREADABLE,
     CancelWord,

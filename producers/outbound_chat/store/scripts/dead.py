@@ -12,7 +12,7 @@ from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import job_from_head, readable_job
 from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
-from outbound_chat.store.scripts.jobs import DEFAULT_LISTING, Listing
+from outbound_chat.store.scripts.jobs import Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def replay(
     force: bool,
     send_at_ms: int,
     request: str,
-    listing: Listing = DEFAULT_LISTING,
+    listing: Listing,
 ) -> ScriptCall[Replayed]:
     """Sends a failed or uncertain job again, as a new job. `token`: that of the old job."""
     flags = [int(edited), int(force)]

@@ -11,7 +11,6 @@ from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import readable_job
 from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
-from outbound_chat_config import ResultSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +68,10 @@ SHARED_ARGS = 5
 class Listing(NamedTuple):
     """In which lists new jobs are found."""
 
-    listed: int = ResultSettings().listed_jobs
+    listed: int
     """How many single jobs stay listed; 0: they are not."""
-    by_number: bool = ResultSettings().find_by_number
+    by_number: bool
     """Whether all jobs are listed by their phone numbers."""
-
-
-DEFAULT_LISTING = Listing()
 
 
 def submit(
@@ -85,7 +81,7 @@ def submit(
     max_age_ms: int,
     rejected: int,
     jobs: Sequence[NewJob],
-    listing: Listing = DEFAULT_LISTING,
+    listing: Listing,
 ) -> ScriptCall[Submitted | NotOpen]:
     """Submits jobs of one lane, at most `MOST_JOBS`; a repeat changes nothing."""
     args: list[str | int] = [str(lane), max_age_ms, rejected, listing.listed, int(listing.by_number)]
@@ -165,26 +161,27 @@ def read_jobs(keys: Keys, local_ids: Sequence[str]) -> ScriptCall[dict[str, Job]
 class ListedJobs:
     """Some jobs of a list."""
 
-    jobs: Sequence[tuple[int, Job]]
-    """Those with a readable record, the newest first, each with its place in the list; the oldest job has place 1."""
-    following: int
-    """The place of the next one; 0: there are no more."""
+    jobs: Sequence[Job]
+    """Those with a readable record, the newest first."""
+    last: str
+    """The id of the last one, readable or not; empty: there is none."""
+    more: bool
+    """Whether older ones follow."""
     other_key: bool
     """Whether other numbers were listed by blind indexes of another key."""
 
 
-def read_listed(keys: Keys, *, blind_index: str, place: int | None, count: int) -> ScriptCall[ListedJobs]:
+def read_listed(keys: Keys, *, blind_index: str, after: str, skipped: int, count: int) -> ScriptCall[ListedJobs]:
     """Looks at some single jobs, at most `MOST_JOBS`; or at all those of a number, by its blind index.
 
-    `place`: of the first; None: the newest.
+    `after`: the local id behind which to begin, empty: at the newest; `skipped`: how many to pass over from there.
     """
 
     def read(reply: list[Any]) -> ListedJobs:
-        now_ms, first, more, others = map(int, reply[:4])
-        found = list(rows(reply, 4, 2))
+        now_ms, more, others = map(int, reply[:3])
+        found = list(rows(reply, 3, 2))
         jobs = (readable_job(keys.budget, local_id, head, now_ms) for local_id, head in found)
-        placed = [(first - back, job) for back, job in enumerate(jobs) if job]
-        return ListedJobs(placed, first - len(found) if more else 0, others > 0)
+        return ListedJobs([job for job in jobs if job], found[-1][0] if found else "", more > 0, others > 0)
 
     name = f"by_number:{blind_index}" if blind_index else "listed"
-    return ScriptCall("read_listed", keys, [name, "" if place is None else place, count], read)
+    return ScriptCall("read_listed", keys, [name, after, skipped, count], read)

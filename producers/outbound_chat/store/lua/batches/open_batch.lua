@@ -13,7 +13,8 @@
 --         that file
 -- ARGV[11] alike: more hashes, with spaces between, by which `find_batches` finds the batches that were begun last
 -- ARGV[12] only: 'only': a batch is found but never begun; '': one is begun if there is none
--- ARGV[13] hold: why a person holds it before its first job, also if it was begun before and is open ('': nobody does)
+-- ARGV[13] hold: why a person holds it before its first job, or if it was begun before and is not final ('': nobody
+--         does)
 -- then    hashes of the idempotency keys of the first rows: no batch is begun if each of them belongs to a job
 -- reply   {'new', other}: it was begun; other: the batch begun last with this source, if that is not closed, else ''
 --         {'same' or 'conflict', id, created_ms, closed_ms, rows}: the batch of this key; closed_ms: '' while it is
@@ -34,13 +35,14 @@ local function begun_before()
   elseif not other or other == id then
     return nil
   end
-  local found = try('HMGET', key('b:' .. other), 'created_at', 'closed_at', 'rows', 'source')
+  local found = try('HMGET', key('b:' .. other), 'created_at', 'closed_at', 'rows', 'source', 'final_at')
   if not found then
     return false
   end
-  local created_at, closed_at, rows, of_source = unpack(found)
+  local created_at, closed_at, rows, of_source, final_at = unpack(found)
   if created_at then
-    return other, asked, { created_at = created_at, closed_at = closed_at, rows = rows, source = of_source }
+    return other, asked,
+      { created_at = created_at, closed_at = closed_at, rows = rows, source = of_source, final_at = final_at }
   end
 end
 
@@ -116,7 +118,7 @@ if batch_key ~= '' then
     if same and not found.closed_at and (found.source or '') ~= source then
       redis.call('HDEL', key('b:' .. other), 'source')
     end
-    if same and not found.closed_at then
+    if same and not found.final_at then
       hold(other)
     end
     return { same and 'same' or 'conflict', other, found.created_at, found.closed_at or '', found.rows or '0' }

@@ -67,12 +67,6 @@ local function unpacked(raw)
     .. eight_chars(string.byte(raw, 7, 11)) .. eight_chars(string.byte(raw, 12, 16)) .. string.sub(raw, 17)
 end
 
--- Remove the oldest ids. `bucket` counts how many were, so that a job keeps its place in the list.
-local function cut(number)
-  redis.call('LTRIM', key('listed'), 0, -1 - number)
-  try('HINCRBY', key('bucket'), 'unlisted', number)
-end
-
 -- Add single jobs. `most`: how many stay listed.
 function listing.add(ids, most)
   for i = 1, #ids do
@@ -80,7 +74,7 @@ function listing.add(ids, most)
   end
   local length = try('LPUSH', key('listed'), unpack(ids))
   if length and length >= most + SPARE then
-    cut(length - most)
+    redis.call('LTRIM', key('listed'), 0, most - 1)
   end
 end
 
@@ -117,17 +111,18 @@ function listing.other_keys(name)
   return others
 end
 
--- Return up to `count` ids, the newest first, the place of the first, and whether there are more. `name`: of the list.
--- `place`: where to begin; nil: at the newest. A job keeps its place while others come and the oldest go.
-function listing.page(name, place, count)
-  local length = try('LLEN', key(name)) or 0
-  local newest = length + (name == 'listed' and number_in(try('HGET', key('bucket'), 'unlisted'), 0, 9e15) or 0)
-  place = math.min(place or newest, newest)
-  local raw = length > 0 and redis.call('LRANGE', key(name), newest - place, newest - place + count - 1) or {}
-  for i = 1, #raw do
-    raw[i] = unpacked(raw[i])
+-- Return up to `count` ids, the newest first, and whether there are more. `name`: of the list. `after`: the id behind
+-- which to begin; '': at the newest. `skipped`: how many to pass over first. The oldest ids are removed first, so if
+-- `after` is gone, all behind it are.
+function listing.page(name, after, skipped, count)
+  local at = after == '' and -1 or try('LPOS', key(name), packed(after))
+  local first = at and at + 1 + skipped
+  local raw = first and try('LRANGE', key(name), digits(first), digits(first + count)) or {}
+  local ids = {}
+  for i = 1, math.min(#raw, count) do
+    ids[i] = unpacked(raw[i])
   end
-  return raw, place, place - count > newest - length
+  return ids, #raw > count
 end
 
 -- Remove the oldest ids of `listed` up to the first job that still has a record.
@@ -138,7 +133,7 @@ function listing.forget_gone()
     gone = gone + 1
   end
   if gone > 0 then
-    cut(gone)
+    redis.call('LTRIM', key('listed'), 0, -1 - gone)
   end
 end
 
