@@ -29,7 +29,7 @@ Everything that programs import from {modules}.
 
 Each name of `outbound_chat` is loaded when it is first used, and none of them imports Celery or boto3. Invalid fields
 have [codes](errors.md#codes-of-a-refused-request), and the [settings reference](settings.md) describes `Settings`.
-`help(OutboundChat.enqueue)` and your editor show the same as this page.
+`help(OutboundChat.enqueue)` and your editor show what this page shows.
 
 `AsyncOutboundChat` has every method of `OutboundChat`, with the same parameters and errors. Use `async for` with
 methods that return an iterator, and `await` all others. `rows`, `jobs` and `numbers` may be asynchronous iterables too.

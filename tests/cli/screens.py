@@ -202,7 +202,11 @@ KEYS = (
     key(id="z9y8x7w6v5u4", name="old", state=KeyState.REVOKED, revoked_at=NOW),
 )
 CHECKS = (
-    Check("settings", Level.OK, "/etc/outbound-chat.toml; budgets: main; senders: support, chat"),
+    Check(
+        "settings",
+        Level.OK,
+        "/home/ann/projects/campaigns/of-2026/settings/outbound-chat.toml; budgets: main; senders: support, chat",
+    ),
     Check("redis", Level.OK, "Valkey 8.1.4, 1.2M used"),
     Check(
         "persistence",

@@ -78,6 +78,9 @@ def test_on_a_terminal_nothing_is_stored_before_somebody_says_yes(stack: Harness
     with on_terminal(stack, *COMMAND) as terminal:
         assert terminal.end() == 0, "nothing new is added, so there is nothing to ask"
         assert "[y/N]" not in terminal.words
+        assert "check " in terminal.words
+        assert "enqueue " not in terminal.words
+        assert terminal.words.count("accepted") == 1, "in the record of the batch"
     with on_terminal(stack, *COMMAND, "--yes", "--name", "again") as terminal:
         assert terminal.end() == 1
         assert "[y/N]" not in terminal.words

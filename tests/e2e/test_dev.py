@@ -98,7 +98,7 @@ def test_its_terminal_shows_each_message_and_how_to_release_a_sender(stack: Harn
         f"sender {BROKEN} is retried now; the system holds it until a retry succeeds",
     )
     dev.sends(number(3), sender=BROKEN)
-    dev.sees(f"sender {BROKEN} is released: its messages go on")
+    dev.sees(f"sender {BROKEN} is released: its messages continue")
     dev.chat.hold(sender="demo", reason="lunch")
     dev.sees(
         "warning: sender demo is held by a person (lunch): its messages wait. To release it:\n  outbound-chat release"

@@ -39,6 +39,7 @@ def test_a_dry_run_names_each_bad_row_and_stores_nothing(stack: Harness) -> None
     ] == [(4, "to", "invalid_number"), (5, "expires_at", "invalid_time")]
     assert told.stdout.splitlines()[0] == "2 accepted, 2 rejected; nothing was stored"
     assert "  1 \N{MULTIPLICATION SIGN} to: invalid_number (line 4)\n    must be" in told.stdout
+    assert "add them, or give their country with --country\n" in told.stdout
     named = answer["preflight"]["faults"]
     faults = [(one["field"], one["count"], *one["first_rows"], *one["first_lines"]) for one in named]
     assert faults == [("to", 1, 2, 4), ("expires_at", 1, 3, 5)]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -139,6 +140,8 @@ def test_events_show_the_last_and_filter(world: World) -> None:
     assert shown("--batch", world.batch, "--code", "refused") == [("-2", "failed")]
     assert shown("--batch", world.batch, "--kind", "job_final", "--sender", "support", "--sender", "chat") == whole[1:3]
     assert shown("--sender", "chat") == []
+    wrong = world.harness.run("events", "--since", "1h")
+    assert (wrong.returncode, "must be the number of an event" in wrong.stderr) == (2, True)
 
 
 def test_many_events_are_more_than_a_look(world: World) -> None:
@@ -154,9 +157,11 @@ def test_many_events_are_more_than_a_look(world: World) -> None:
     assert lines[-1].endswith("batch final")
     with on_terminal(world.harness, "events", "--batch", world.batch) as terminal:
         assert terminal.end() == 0
-        printed = terminal.written.replace("\r", "").splitlines()
-        assert "job or batch" in printed[0]
+        printed = re.sub(r"\x1b\[[0-9;]*m", "", terminal.written).replace("\r", "").splitlines()
         assert len(printed) == 5
+        assert printed[0].split("  ")[0] == "time", "each row has its own zone"
+        assert {line.index(world.batch) for line in printed[1:]} == {printed[0].index("job or batch")}
+        assert {line[printed[0].index("event") - 1] for line in printed} == {" "}
         assert f"{world.batch}-2  " in terminal.written
         assert "failed" in terminal.written
 

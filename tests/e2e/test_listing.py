@@ -49,9 +49,9 @@ def test_list_finds_a_batch_by_its_tenant_and_its_jobs_by_state(idle: Harness) -
 
     told = idle.run("list", "--tenant", "listed").stdout
     head, line = told.splitlines()
-    assert head.split()[:4] == ["batch", "state", "done", "name"]
-    assert re.match(rf"{batch}  held +1/5  May news  20", line)
-    assert re.search(r"support  listed +1  a person holds the batch: wrong text$", line)
+    assert head.split()[:4] == ["batch", "state", "sent", "cancelled"]
+    assert re.match(rf"{batch}  held +0/5 +1  May news  20", line)
+    assert re.search(r"support  listed  a person holds the batch: wrong text$", line)
     (found,) = data_of(idle.run("list", "--tenant", "listed", "--unfinished", "--json").stdout)
     assert data_of(idle.run("list", "--tenant", "listed", "--unfinished", "--json").stdout) == [found], "its first name"
     (other,) = idle.run("list", "--tenant", "other").stdout.splitlines()[1:]

@@ -50,6 +50,14 @@ def test_doctor_counts_each_instance_by_its_own_settings() -> None:
     assert (second.subject, second.level, second.advice) == ("open chats of b", Level.OK, "")
 
 
+def test_what_a_stand_in_would_need_at_aws_is_said_once() -> None:
+    """The same sentence for each instance of `dev` hides the others."""
+    senders = {"a": {}, "b": {"instance_id": INSTANCE_2}}
+    (check,) = checks(50, **{name: sender(endpoint_url="http://127.0.0.1:9", **own) for name, own in senders.items()})
+    assert (check.subject, check.level) == ("open chats of a, b", Level.OK)
+    assert "at AWS, chats of 25 h at 50 calls a second would need a quota of 4,500,000" in check.finding
+
+
 def test_a_reserve_opens_no_chats() -> None:
     """It is left to agents and other programs."""
     settings = Settings.from_values(budgets={"main": {"rate": 2.0, "reserve": 1.5}}, senders={"support": sender()})

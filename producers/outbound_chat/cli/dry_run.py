@@ -33,7 +33,8 @@ def show_preflight(campaign: Campaign, rejects: Rejects, *, as_json: bool) -> No
     earlier: list[EarlierBatch] = []
     try:
         key = campaign.key()
-        flight = read_file(campaign.chat.preflight_batch, "check", rows, on_rejected=faults.report, **campaign.shared)
+        options = {"on_rejected": faults.report, **campaign.shared}
+        flight = read_file(campaign.chat.preflight_batch, "check", rows, counts=False, **options)
         with suppress(StoreUnavailable):  # a file is checked where no Redis is, too
             earlier = campaign.earlier(key)
         named = (*(one.row for one in flight.first_expiring), *(one.row for one in flight.previews))

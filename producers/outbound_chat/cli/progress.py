@@ -67,9 +67,10 @@ class _Bar(Progress):
 
 @contextmanager
 def file_progress(
-    verb: str, source: _Source, taken_are: str = "accepted", *, transient: bool = False
+    verb: str, source: _Source, taken_are: str = "accepted", *, counts: bool = True, transient: bool = False
 ) -> Iterator[Callable[[int, int], None]]:
     """Shows a bar while a file is read, with rows a second and the expected end. `transient`: it disappears then.
+    `counts`: whether to show how many rows are taken.
 
     Yields a function that moves it; it takes the numbers of rows accepted and rejected so far.
     """
@@ -79,7 +80,7 @@ def file_progress(
 
         def show(taken: int, rejected: int) -> None:
             passed = time.monotonic() - began
-            words = f"{taken:,} {taken_are}  {rejected:,} rejected"
+            words = f"{taken:,} {taken_are}  {rejected:,} rejected" if counts else ""
             if passed >= RATE_AFTER_SECONDS:
                 words += f"  {(taken + rejected) / passed:,.0f} rows/s"
                 left = passed * (source.size / max(1, source.position) - 1)
@@ -89,9 +90,9 @@ def file_progress(
         yield show
 
 
-def read_file(call: Callable[..., T], verb: str, rows: _Source, **options: Any) -> T:
+def read_file(call: Callable[..., T], verb: str, rows: _Source, *, counts: bool = True, **options: Any) -> T:
     """Calls a method of the client that reads a file of jobs, shows a bar meanwhile, and returns its result."""
-    with file_progress(verb, rows) as show:
+    with file_progress(verb, rows, counts=counts) as show:
         found = call(rows, on_progress=show, **options)
         show(found.accepted, found.rejected)
     return found

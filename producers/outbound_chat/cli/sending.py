@@ -28,14 +28,16 @@ class Sending:
             self.earlier = campaign.earlier(key)
             warn_of_earlier(self.earlier)
             begun = begun_of(self.earlier)
-            if not (begun and begun.closed):
+            is_done = begun is not None and begun.closed
+            if not is_done:
                 campaign.repeated.warn()
             self._shown = ask(campaign, begun, yes=yes)
             # What was asked about is sent, never half of it and half of what was saved since.
             self._rows.check_unchanged()
             options = {**campaign.shared, "name": campaign.name, "batch_key": key, "on_start": self._note_start}
-            enqueue = campaign.chat.enqueue_batch
-            return read_file(enqueue, "enqueue", self._rows, on_rejected=self._faults.report, **options)
+            options |= {"on_rejected": self._faults.report, "counts": not is_done}
+            verb = "check" if is_done else "enqueue"
+            return read_file(campaign.chat.enqueue_batch, verb, self._rows, **options)
         except BaseException as error:
             self._explain(error)
             if as_json and isinstance(error, KeyboardInterrupt):

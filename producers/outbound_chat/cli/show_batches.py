@@ -12,23 +12,26 @@ from outbound_chat.model.jobs import JobState
 
 
 def print_batches(batches: Iterable[Batch]) -> None:
-    """Prints a table of batches. A narrow terminal has no room for more than their states, counts and names."""
-    columns = ("batch", "state", "done", "failed", "name", "created", "sender", "tenant", "cancelled", "rejected")
-    lesser = ("held by", "rejected", "cancelled", "tenant", "sender", "created", "failed")
-    numbers = ("done", "failed", "cancelled", "rejected")
+    """Prints a table of batches. A narrow terminal has no room for more than their states, counts and names.
+
+    `sent` is the number of jobs that were sent, of all that were accepted.
+    """
+    columns = ("batch", "state", "sent", "failed", "cancelled", "rejected", "name", "created", "sender", "tenant")
+    lesser = ("held by", "tenant", "sender", "created", "rejected", "cancelled", "failed")
+    numbers = ("sent", "failed", "cancelled", "rejected")
     table = make_table(*columns, "held by", numbers=numbers, folds={"name": 11, "held by": 30}, extras=lesser)
     for one in batches:
         table.add_row(
             one.id,
-            Text("held", style="yellow") if is_held(one) else batch_state(one),
-            f"{one.accepted - one.remaining:,}/{one.accepted:,}",
+            Text(batch_state(one), style="yellow" if is_held(one) else ""),
+            f"{one.counts[JobState.SENT]:,}/{one.accepted:,}",
             _number(failed(one), "red"),
+            _number(one.counts[JobState.CANCELLED], COLOURS[JobState.CANCELLED]),
+            _number(one.rejected),
             one.name,
             time_cell(one.created_at),
             one.sender,
             one.tenant or "",
-            _number(one.counts[JobState.CANCELLED], COLOURS[JobState.CANCELLED]),
-            _number(one.rejected),
             Text(one.held_by, style="yellow"),
         )
     print_table(table)
@@ -51,8 +54,10 @@ def print_batch(batch: Batch) -> None:
 
 
 def batch_state(batch: Batch) -> str:
-    """Returns `open` while rows are being added, `in progress` while any job waits or runs, then `final`."""
-    return "final" if batch.final else "in progress" if batch.closed else "open"
+    """Returns `open` while rows are being added, `in progress` while any job waits or runs, then `final`; `held` before
+    the end while somebody holds it.
+    """
+    return "final" if batch.final else "held" if is_held(batch) else "in progress" if batch.closed else "open"
 
 
 def failed(batch: Batch) -> int:
@@ -66,7 +71,7 @@ def is_held(batch: Batch) -> bool:
 
 
 def outlook_of(batch: Batch, *, brief: bool = False) -> str:
-    """Describes the rate and the expected end of a batch; empty when nothing of it is left."""
+    """Describes the rate and the expected end of a batch; empty when none of it is left."""
     if batch.held_by:
         return f"{'held, ' if is_held(batch) else ''}no end known: {batch.held_by}"
     if batch.expected_end is None:

@@ -113,13 +113,14 @@ def print_record(lines: Iterable[tuple[str, str | Text | None]]) -> None:
 def print_hanging(head: Text, body: Text, *, indent: int) -> None:
     """Prints text after a head; on a terminal all its lines begin at `indent`, and no word is broken.
 
-    A head that is too long for that has a line of its own. Elsewhere all is one line. Of styled text only the style of
-    the whole is kept.
+    A head has a line of its own if it is too long for that, or if a word needs its room. Elsewhere all is one line. Of
+    styled text only the style of the whole is kept.
     """
     if out.soft_wrap:
         lines, indent = [" ".join(body.plain.split("\n"))], max(indent, head.cell_len + GAP)
     else:
-        indent = indent if out.width - indent >= 2 * LEAST else GAP
+        longest = max(map(len, body.plain.split()), default=0)
+        indent = indent if out.width - indent >= max(2 * LEAST, longest) else GAP
         room = max(LEAST, out.width - indent)
         parts = (wrap(part, room, break_long_words=False, break_on_hyphens=False) for part in body.plain.split("\n"))
         lines = [*chain.from_iterable(parts)]

@@ -670,7 +670,7 @@ class OutboundChat(Closable):
     def suppressed(self, numbers: Iterable[str] | None = None, *, sender: str) -> Iterator[SuppressedNumber]:
         """Yields the given numbers that are on the suppression list of a sender; without `numbers`, the whole list.
 
-        It reads as you iterate, 500 per round trip. A number may come twice if the list changes meanwhile.
+        Numbers are read while you iterate, 500 per round trip. A number may come twice if the list changes meanwhile.
 
         Raises:
             SettingsError: the settings have no such sender.

@@ -11,7 +11,7 @@ from outbound_chat.model.jobs import ACTIVE, JobState
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row of a batch that was rejected. Nothing of it was stored."""
+    """A row of a batch that was rejected. None of it was stored."""
 
     row: int
     """Position among the given rows, from 1."""

@@ -15,5 +15,5 @@ def length_of(time: timedelta) -> str:
 
 
 def after(time: timedelta) -> str:
-    """Returns `in 5 min`, or `now`."""
-    return f"in {length_of(time)}" if time > timedelta(0) else "now"
+    """Returns `in 5 min`, or `now` if the time is less than a tenth of a second."""
+    return f"in {length_of(time)}" if time >= timedelta(seconds=0.1) else "now"

@@ -10,7 +10,7 @@ from outbound_chat.request._codes import FieldCode
 from outbound_chat.request._copy import is_missing
 from outbound_chat.request._match import match_sender
 from outbound_chat.request._names import OPTIONS, nearest
-from outbound_chat.request._numbers import number_fault, to_e164
+from outbound_chat.request._numbers import LACKS_COUNTRY, number_fault, to_e164
 from outbound_chat.request._reading import is_report, with_report
 from outbound_chat.request._request import ChatRequest
 from outbound_chat.request._rules import RULES, FieldRule
@@ -19,6 +19,7 @@ from outbound_chat.request._walk import MOST_FINDINGS
 from outbound_chat.request._zones import zones_of, zones_of_country
 
 __all__ = [
+    "LACKS_COUNTRY",
     "MOST_FINDINGS",
     "OPTIONS",
     "RULES",

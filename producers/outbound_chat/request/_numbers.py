@@ -19,6 +19,7 @@ _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 is_e164 = _E164.fullmatch
 
 _FORM = 'must be "+", country code and number in digits only, without spaces or dashes, such as +12065550100'
+LACKS_COUNTRY = 'lacks "+" and the country code: add them'
 _HABITS = (
     (
         r"\+?[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+",
@@ -28,10 +29,7 @@ _HABITS = (
     (r"[0-9]+\.0+", "ends in .0, as a program writes a number: write its digits only"),
     (r"00[0-9 ()./-]+", 'begins with 00: write "+" in place of it'),
     (r"(?i:tel|sms|whatsapp):.*", "has a word before it: remove it"),
-    (
-        r"[0-9 ()./-]+",
-        'lacks "+" and the country code: add them, or say the country of such numbers (--country, for files)',
-    ),
+    (r"[0-9 ()./-]+", LACKS_COUNTRY),
     (r".*[^\x20-\x7e].*", "has an invisible character or a sign of another script: type it again"),
 )
 """What else is written in place of E.164, in the order in which it is looked for, and the fix."""
@@ -69,16 +67,17 @@ def _habit(value: str) -> str:
 def to_e164(written: str, country: str) -> str | tuple[FieldCode, str]:
     """Returns a number that is written as it is dialled in a country (ISO 3166) in E.164 form.
 
-    A number with `+` only loses its spaces, dashes and the like. What is no number at all is returned as it is. A code
-    and a message say what is wrong where the country has no such number, or where the digits may begin with a calling
-    code as well as with an area code: nothing is guessed. Where a 0 is dialled before area codes, digits without it may
-    begin with the calling code of any country.
+        A number with `+` only loses its spaces, dashes and the like. A code and a message say what is wrong where it is no
+    number at all, where the country has no such number, or where the digits may begin with a calling code as well as
+    with an area code: nothing is guessed. Where a 0 is dialled before area codes, digits without it may begin with the
+    calling code of any country.
     """
     text = written.strip()
     if re.fullmatch(r"[0-9]+\.0", text):  # as programs write whole numbers; nothing is lost
         text = text[:-2]
     if not _DIALLED.fullmatch(text):
-        return written
+        form = f'must be written as it is dialled in {country}, or with "+" and country code, such as +12065550100'
+        return FieldCode.INVALID_NUMBER, form + _habit(written).replace(f"; it {LACKS_COUNTRY}", "")
     digits = _NOT_DIALLED.sub("", text)
     if digits.startswith("+"):
         return digits

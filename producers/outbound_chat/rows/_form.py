@@ -95,7 +95,7 @@ def _pairs(given: Iterable[str], errors: list[FieldError]) -> dict[str, str]:
     for ours, equals, theirs in (text.partition("=") for text in given):
         name = ours.strip()
         if not (equals and name and theirs.strip()):
-            message = "must be written NAME=THEIRS, our name before theirs, such as to=phone"
+            message = "must be written NAME=THEIRS, with the name in the file second, such as to=phone"
             errors.append(FieldError("column", FieldCode.WRONG_TYPE, message))
         elif name in found:
             errors.append(FieldError("column", FieldCode.GIVEN_TWICE, f'names "{name[:64]}" twice; leave one out'))

@@ -52,7 +52,8 @@ def _broker(url: str, *, of_its_own: bool) -> Check:
         # By default the app uses the broker of the settings that it read first in this process.
         with app.connection_for_write(url, connect_timeout=BROKER_SECONDS) as connection:
             connection.ensure_connection(max_retries=1, timeout=BROKER_SECONDS)
-            where = connection.as_uri()
+            # Kombu marks a password even where there is none.
+            where = connection.as_uri().replace("://:**@", "://")
     except (OperationalError, KombuError, CeleryError, OSError) as error:
         if not of_its_own:
             return _OF_REDIS

@@ -71,7 +71,7 @@ class Feed:
         for key in now.keys() - before.keys():
             warn(held(now[key]))
         for scope, name in before.keys() - now.keys():
-            talk.print(Text(f"{scope} {name} is released: its messages go on", style="green"))
+            talk.print(Text(f"{scope} {name} is released: its messages continue", style="green"))
 
     def _look_at_events(self) -> None:
         room, more = 0 if self._is_busy else LINES, Counter[str]()

@@ -41,19 +41,18 @@ def _rate(budget: str, rate: float, senders: Mapping[str, Sender], connect: Conn
         try:
             allowed = connect.allowed_rate(sender)
         except UNANSWERED as error:
-            refusals[identity_of(sender)] = f"{name}: {_reason(error, sender)}"
+            refusals[identity_of(sender)] = f"{name}: {_reason(error)}"
         else:
             return _compared(subject, setting, rate, allowed, sender)
-    return Check(subject, Level.OK, f"{setting}; no quota to compare it with ({'; '.join(refusals.values())})")
+    return Check(subject, Level.OK, f"{setting}; not compared with a quota ({'; '.join(refusals.values())})")
 
 
-def _reason(error: Exception, sender: Sender) -> str:
+def _reason(error: Exception) -> str:
     code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else ""
     if code == "AccessDeniedException":
         return f"not allowed to ask Service Quotas; {_TO_COMPARE}"
     rule = judge(error, left=False).rule
-    asked = f" (asked: {sender.endpoint_url})" if sender.endpoint_url else ""
-    return f"{rule.reason}{asked}" if rule.refresh_credentials else str(error)
+    return rule.reason if rule.refresh_credentials else str(error)
 
 
 def _compared(subject: str, setting: str, rate: float, allowed: float | None, sender: Sender) -> Check:

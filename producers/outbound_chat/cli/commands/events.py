@@ -18,11 +18,13 @@ from outbound_chat.ending import until_stopped
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import OutboundChatError, UnknownBatch
 from outbound_chat.model.operations import Event, EventKind, Events
-from outbound_chat_config import load_settings
+from outbound_chat_config import is_number, load_settings
 
 FOLLOW_SECONDS = 5.0
 TAIL = 50
 """Events that are shown by default."""
+ID_LENGTH = len(".01JD2Y8Q6ZK4X0B7V5N3M1C9TR-20000")
+"""Of most jobs of a batch, without the budget."""
 End = Literal["sent", "failed", "expired", "cancelled", "uncertain"]
 
 
@@ -32,7 +34,7 @@ def events(
     tail: Annotated[
         int | None, typer.Option(min=0, help=f"Show the last events: {TAIL} by default, none with --follow.")
     ] = None,
-    since: Annotated[int | None, typer.Option(help="Show all events after this number; 0 shows all.")] = None,
+    since: Annotated[str | None, typer.Option(help="Show all events after that of this number; 0: all.")] = None,
     kind: Annotated[EventKind | None, typer.Option(help="Only events of this kind, such as batch_final.")] = None,
     state: Annotated[End | None, typer.Option(help="Only jobs that ended in this state.")] = None,
     code: Annotated[str | None, typer.Option(help="Only events with this code, such as refused.")] = None,
@@ -50,8 +52,7 @@ def events(
     $ outbound-chat events --follow --sender support
     $ outbound-chat events --follow --tail 20 --json
     """
-    if since is not None and tail is not None:
-        raise typer.BadParameter("give --tail or --since, not both", param_hint="--tail")
+    after = _number(since, tail)
     settings = load_settings()
     for name in sender or ():
         settings.sender(name)  # an unknown one would be waited for without end
@@ -62,22 +63,32 @@ def events(
         found = [one for one in found if batch in {None, one.id, one.id.rpartition("-")[0]}]
         return _of_senders(chat, found, sender) if sender else found
 
+    width = max(map(len, settings.budgets), default=0) + ID_LENGTH
     if out.is_terminal and not as_json:
-        out.print(Text(f"{datetime.now(UTC).astimezone():time %Z}{' ' * 8}{'job or batch':<39}event", style="bold"))
+        time_head = "time".ljust(len(when(datetime.now(UTC))))
+        out.print(Text(_line(time_head, "job or batch", width) + "event", style="bold"))
     with until_stopped() if follow else nullcontext(), OutboundChat.from_settings(settings) as chat:
         if since is None:
-            since = 0
             last = deque[Event](maxlen=tail if tail is not None else 0 if follow else TAIL)
-            for page in _pages(chat, since, budget):
+            for page in _pages(chat, after, budget):
                 last.extend(wanted(page) if last.maxlen else ())
-                since = page.next
-            _print(last, as_json)
+                after = page.next
+            _print(last, width, as_json)
             if not follow:
                 return
-        for page in _pages(chat, since, budget, FOLLOW_SECONDS if follow else 0.0):
+        for page in _pages(chat, after, budget, FOLLOW_SECONDS if follow else 0.0):
             if page.missed:
                 talk.print(f"{page.missed:,} events were trimmed before they were read", style="yellow")
-            _print(wanted(page), as_json)
+            _print(wanted(page), width, as_json)
+
+
+def _number(since: str | None, tail: int | None) -> int:
+    """Returns the number of the event after which to begin."""
+    if since is not None and tail is not None:
+        raise typer.BadParameter("give --tail or --since, not both", param_hint="--tail")
+    if since is not None and not is_number(since, whole=True):
+        raise typer.BadParameter("must be the number of an event, such as 1200, not a time", param_hint="--since")
+    return int(since or 0)
 
 
 def _pages(chat: OutboundChat, since: int, budget: str | None, wait: float = 0.0) -> Iterator[Events]:
@@ -109,12 +120,17 @@ def _batch(chat: OutboundChat, event: Event) -> Batch | None:
     return None
 
 
-def _print(events: Iterable[Event], as_json: bool) -> None:
+def _line(time: str, id_: str, width: int) -> str:
+    return f"{time}  {id_:<{width}}  "
+
+
+def _print(events: Iterable[Event], width: int, as_json: bool) -> None:
     for event in events:
         if as_json:
             print_line(event)
             continue
-        moment = when(event.at, brief=out.is_terminal)
         style = COLOURS.get(event.state, "") if event.state else ""
         what = Text(event.state or event.kind.replace("_", " "), style=style)
-        out.print(Text(f"{moment}  {event.id:<37}  ") + what + (f": {event.code}" if event.code else ""))
+        # Always with the date, so that the columns of several days line up.
+        line = Text(_line(when(event.at), event.id, width)) + what + (f": {event.code}" if event.code else "")
+        out.print(line, no_wrap=True, overflow="ignore", crop=False)

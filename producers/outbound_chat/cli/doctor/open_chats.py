@@ -25,30 +25,34 @@ def open_chat_checks(settings: Settings) -> Iterator[Check]:
     instances: dict[tuple[str, str, str], dict[str, Sender]] = {}
     for name, sender in settings.senders.items():
         instances.setdefault((sender.budget, sender.region, sender.instance_id), {})[name] = sender
+    found: dict[tuple[Level, str, str], list[str]] = {}
     for (budget, *_), senders in instances.items():
-        yield _check(budget, settings.budgets[budget].own_rate, senders)
+        found.setdefault(_checked(budget, settings.budgets[budget].own_rate, senders), []).extend(senders)
+    for (level, finding, advice), names in found.items():
+        yield Check(f"open chats of {', '.join(names)}", level, finding, advice)
 
 
-def _check(budget: str, rate: float, senders: Mapping[str, Sender]) -> Check:
-    subject, chats = f"open chats of {', '.join(senders)}", OpenChats.of(senders.values())
+def _checked(budget: str, rate: float, senders: Mapping[str, Sender]) -> tuple[Level, str, str]:
+    """Returns how bad it is, what was found, and what to do."""
+    chats = OpenChats.of(senders.values())
     needed = chats.needed_at(rate)
     # A stand-in for AWS has no quota: what this would mean at AWS is reported, but there is nothing to do.
     if needed > chats.most and all(sender.endpoint_url for sender in senders.values()):
         here = (
             f"not limited here; at AWS, chats of {span(chats.duration)} at {rate:g} calls a second would need a quota"
         )
-        return Check(subject, Level.OK, f"{here} of {needed:,}, where these settings have {chats.most:,}")
+        return Level.OK, f"{here} of {needed:,}, where these settings have {chats.most:,}", ""
     finding = (
         f"{rate:g} calls a second of budget {budget} keep {needed:,} chats open at {span(chats.duration)} each; "
         f"{chats.most:,} may be open, which carries {_number(chats.contacts_an_hour)} contacts an hour"
     )
     if needed <= chats.most:
-        return Check(subject, Level.OK, finding)
+        return Level.OK, finding, ""
     if all(sender.max_open_chats is None for sender in senders.values()):
         finding += f" {_UNLESS}. {_DEFAULT}"
     else:
         finding += f" {_UNLESS_TOLD}"
-    return Check(subject, Level.WARNING, finding, _ADVICE)
+    return Level.WARNING, finding, _ADVICE
 
 
 def batch_warning(sender: Sender, accepted: int, own_minutes: Mapping[int, int]) -> str:

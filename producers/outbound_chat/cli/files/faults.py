@@ -8,12 +8,13 @@ from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.output import number_of
 from outbound_chat.client.steps.rejections import FaultCounter
 from outbound_chat.model.batches import FaultCount, Rejection
+from outbound_chat.request import LACKS_COUNTRY
 
 MOST_SHOWN = 20
 
 
 class LineFaults(FaultCounter):
-    """Counts what is wrong with the rows of a file, by field and code; `first_rows` are their lines."""
+    """Counts what is wrong with the rows of a file, by field, code and message; `first_rows` are their lines."""
 
     def __init__(self, rows: JobFile, then: Callable[[Rejection], None] | None = None, *, known_rows: int = 0) -> None:
         """`then`: is called with each rejection too. `known_rows`: rows that are stored already."""
@@ -35,7 +36,8 @@ def print_faults(found: Sequence[FaultCount], console: Console) -> None:
     """Prints how often each fault of `LineFaults` occurs, on which lines, and the message of the first."""
     for one in found[:MOST_SHOWN]:
         console.print(f"  {one.count:,} \N{MULTIPLICATION SIGN} {one.field}: {one.code} ({_lines(one)})")
-        console.print(f"    {one.message}")
+        advice = ", or give their country with --country" if one.message.endswith(LACKS_COUNTRY) else ""
+        console.print(f"    {one.message}{advice}")
     if len(found) > MOST_SHOWN:
         console.print(f"  and {number_of(len(found) - MOST_SHOWN, 'other kind of fault', 'other kinds of faults')}")
 

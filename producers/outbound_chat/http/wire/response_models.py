@@ -80,7 +80,7 @@ class JobOutcomes(_Model):
 
 
 class RejectedRow(_Model):
-    """A row that was rejected. Nothing of it was stored."""
+    """A row that was rejected. None of it was stored."""
 
     row: int
     """Position among the rows, from 1."""
