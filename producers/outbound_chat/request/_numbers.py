@@ -67,7 +67,7 @@ def _habit(value: str) -> str:
 def to_e164(written: str, country: str) -> str | tuple[FieldCode, str]:
     """Returns a number that is written as it is dialled in a country (ISO 3166) in E.164 form.
 
-        A number with `+` only loses its spaces, dashes and the like. A code and a message say what is wrong where it is no
+    A number with `+` only loses its spaces, dashes and the like. A code and a message say what is wrong where it is no
     number at all, where the country has no such number, or where the digits may begin with a calling code as well as
     with an area code: nothing is guessed. Where a 0 is dialled before area codes, digits without it may begin with the
     calling code of any country.
