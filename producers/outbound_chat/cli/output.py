@@ -54,7 +54,7 @@ def print_error(error: BaseException) -> None:
     if isinstance(error, KeyboardInterrupt):
         return
     lines = [f"  {fault}" for fault in error.errors] if isinstance(error, InvalidJob | InvalidNumbers) else []
-    text = "\n".join(["this is refused:", *lines, *getattr(error, "__notes__", [])]) if lines else sentence(error)
+    text = "\n".join(["the input is invalid:", *lines, *getattr(error, "__notes__", [])]) if lines else sentence(error)
     if isinstance(error, WaitTimeout):
         # The command has a line of its own, so that a narrow terminal does not break it.
         text += f":\n  outbound-chat wait {error.id}"
