@@ -178,7 +178,7 @@ def _end(ends: Sequence[Job | Batch], errors: Sequence[BaseException]) -> None:
 def cancel(
     ids: Annotated[list[str] | None, typer.Argument(help="IDs of jobs or batches.", show_default=False)] = None,
     *,
-    batch: Annotated[str | None, typer.Option(help="Cancel this batch, or a part of it.")] = None,
+    batch: Annotated[str | None, typer.Option(help="Cancel this batch, or part of it.")] = None,
     rows: Annotated[
         str | None, typer.Option(help="With --batch: only these rows, such as 15001-20000 or 7,9,15001-.")
     ] = None,
