@@ -158,7 +158,7 @@ def wait(
 ) -> None:
     """Wait until jobs or batches are final.
 
-    Prints them, and exits with 1 if any of them was not sent. Ctrl-C stops the waiting, not the jobs.
+    Prints them, and exits with 1 if any of them was not sent. Ctrl-C stops the wait, not the jobs.
 
     $ outbound-chat wait main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --timeout 60
     """
