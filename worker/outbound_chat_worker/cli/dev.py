@@ -52,7 +52,7 @@ def dev(
     sandbox_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the sandbox; 0 picks a free one.")
     ] = SANDBOX_PORT,
-    rate: Annotated[float, typer.Option(min=0.01, help="Calls per second that sandbox and budget allow.")] = 2.0,
+    rate: Annotated[float, typer.Option(min=0.01, help="Calls per second that the sandbox and budget allow.")] = 2.0,
     burst: Annotated[int, typer.Option(min=1, help="Calls allowed at once.")] = 5,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the addresses as JSON, on one line, and no line for each message.")

@@ -61,7 +61,7 @@ def sandbox(
         bool, typer.Option("--any-key", help="Accept any access key, and don't check signatures.")
     ] = False,
     keep: Annotated[int, typer.Option(min=1, help="Contacts and calls to keep in memory.")] = KEEP,
-    seed: Annotated[int, typer.Option(help="Random seed that decides which calls fail.")] = _DEFAULTS.seed,
+    seed: Annotated[int, typer.Option(help="Random seed that determines which calls fail.")] = _DEFAULTS.seed,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the address, as one line of JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Don't print a line for each call.")] = False,
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Allow a --host that others can reach.")] = False,

@@ -29,7 +29,7 @@ def rewrite_suppressed(
 ) -> None:
     """Rewrite suppression lists with the newest key.
 
-    Run it after a change of encryption or of a sender's budget. The lists stay in force meanwhile.
+    Run it after a change of encryption or of a sender's budget. The lists stay in force throughout.
 
     $ outbound-chat rewrite-suppressed --sender support
     """

@@ -30,7 +30,7 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; standard output by default.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --output if it exists.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the --output file if it exists.")] = False,
     join: Annotated[
         Path | None,
         typer.Option(help="The file that was sent, unchanged: adds its columns to the results."),
@@ -46,8 +46,8 @@ def export(
 ) -> None:
     r"""Export the results of a batch as CSV or JSON lines.
 
-    Writes a row for each final job, or for each job in --state, in the order of the file that was sent. With --join
-    each row also has the columns of that file, so that you can repair and resend those that failed.
+    Writes a row for each final job, or for each job in the given --state, in the order of the original file. With
+    --join, each row also has the columns of that file, so that you can repair and resend those that failed.
 
     $ outbound-chat export main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR -o results.csv
     $ outbound-chat export main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --state failed \

@@ -158,7 +158,7 @@ def wait(
 ) -> None:
     """Wait until jobs or batches are final.
 
-    Prints them, and exits with 1 if any of them was not sent. Ctrl-C stops the waiting, not the jobs.
+    Prints them, and exits with 1 if any of them was not sent. Ctrl-C stops the wait, not the jobs.
 
     $ outbound-chat wait main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --timeout 60
     """
@@ -178,7 +178,7 @@ def _end(ends: Sequence[Job | Batch], errors: Sequence[BaseException]) -> None:
 def cancel(
     ids: Annotated[list[str] | None, typer.Argument(help="IDs of jobs or batches.", show_default=False)] = None,
     *,
-    batch: Annotated[str | None, typer.Option(help="Cancel this batch, or a part of it.")] = None,
+    batch: Annotated[str | None, typer.Option(help="Cancel this batch, or part of it.")] = None,
     rows: Annotated[
         str | None, typer.Option(help="With --batch: only these rows, such as 15001-20000 or 7,9,15001-.")
     ] = None,

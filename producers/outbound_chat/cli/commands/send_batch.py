@@ -46,7 +46,7 @@ HOLD_REASON = "stored with send-batch --hold"
 
 def send_batch(
     file: Annotated[
-        Path, typer.Argument(help="CSV or JSON file, also gzipped, or a workbook; - reads standard input.")
+        Path, typer.Argument(help="CSV or JSON file, gzipped or not, or a workbook; - reads standard input.")
     ],
     *,
     sender: Annotated[str, typer.Option(help="Sender, as named in the settings.")],

@@ -87,8 +87,8 @@ def unsuppress(
 def suppressed(numbers: Numbers = None, *, sender: Sender, as_json: Json = False) -> None:
     """List the suppressed numbers of a sender.
 
-    Prints which of the given numbers are on the suppression list, since when and why. Without numbers, it prints the
-    whole list. Exits with 1 if one of the numbers is not on it.
+    Prints which of the given numbers are on the suppression list, and since when and why. Without numbers, it prints
+    the whole list. Exits with 1 if one of the numbers is not on it.
 
     $ outbound-chat suppressed --sender support
     $ outbound-chat suppressed --sender support +12025550101

@@ -35,7 +35,7 @@ def webhooks(
     every: Annotated[bool, typer.Option("--all", help="Replay all dead webhooks.")] = False,
     budget: Budget = None,
     limit: Annotated[int, typer.Option(help="Dead webhooks per page, 1 to 500.")] = 50,
-    skip: Annotated[int, typer.Option(help="Dead webhooks to skip, the newest first.")] = 0,
+    skip: Annotated[int, typer.Option(help="Dead webhooks to skip, newest first.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Inspect webhooks, and deliver failed ones again.
