@@ -59,9 +59,7 @@ class JobFile(RowFile):
     @property
     def ignored(self) -> list[str]:
         """The columns that are ignored because they are not known."""
-        known = (
-            self.form.columns.values() if not self._template else {*self.form.columns.values(), *self._template.names}
-        )
+        known = {*self.form.columns.values(), *(self._template.names if self._template else ())}
         unknown = (name for name in self.columns if not is_known(name) and name not in known)
         return [*unknown] if self.form.ignore_columns else []
 

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
 from typing import IO, Any
@@ -143,9 +144,21 @@ class RowFile:
 
     def content_hash(self) -> str:
         """Returns a hash of the file's bytes, and of its sheet or delimiter, by which its rows are recognized."""
+        digest = self._digest.copy()
         if self._kind is SheetReader:
-            return _hash_of(self.file, f"\0{self.sheet}")
-        return _hash_of(self.file, f"\0{self.delimiter}" if self.delimiter != "," else "")
+            digest.update(f"\0{self.sheet}".encode())
+        elif self.delimiter != ",":
+            digest.update(f"\0{self.delimiter}".encode())
+        return str(digest.hexdigest())
+
+    @cached_property
+    def _digest(self) -> Any:
+        """SHA-256 of the file's bytes."""
+        place = self.file.tell()
+        try:
+            return _digest_of(self.file)
+        finally:
+            self.file.seek(place)
 
     def check_unchanged(self) -> None:
         """Checks that the file still is what is read, and that nobody wrote it while it was copied.
@@ -156,7 +169,7 @@ class RowFile:
         if self.path == STANDARD_INPUT:
             return
         with _opened(self.path) as file:
-            if _hash_of(file) != _hash_of(self.file):
+            if _digest_of(file).digest() != self._digest.digest():
                 raise UnusableFile(f"{self.path} changed while it was read; run the command again")
 
     def close(self) -> None:
@@ -187,16 +200,12 @@ def unpacked(file: IO[bytes], path: Path) -> Iterator[bytes]:
     yield from unpacker.end()
 
 
-def _hash_of(file: IO[bytes], more: str = "") -> str:
-    """Returns a hash of the whole file and of `more`; the file stays where it is."""
-    place = file.tell()
+def _digest_of(file: IO[bytes]) -> Any:
     file.seek(0)
     digest = hashlib.sha256()
     while part := file.read(PART):
         digest.update(part)
-    file.seek(place)
-    digest.update(more.encode())
-    return digest.hexdigest()
+    return digest
 
 
 def _copied(path: Path) -> tuple[IO[bytes], int]:
