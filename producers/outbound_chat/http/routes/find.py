@@ -55,9 +55,9 @@ async def jobs(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
-    """Lists single messages, the newest first; a page may have fewer than `limit`, even none: go on with `cursor`.
+    """Lists single messages, newest first. A page may have fewer than `limit`, or none: continue with `cursor`.
 
-    With `ids` alone it returns these jobs by their ids instead; null for an id that no job has.
+    With `ids` alone, it returns these jobs by their ids instead; null for an unknown id.
     """
     chosen = {"budget": budget, "sender": sender, "tenant": tenant, "state": state, "code": code}
     chosen |= {"since": since, "until": until, "idempotency_key": idempotency_key}
@@ -77,9 +77,9 @@ async def jobs(
     openapi_extra=SEARCH_BODY,
 )
 async def search(request: Request, scoped: CanRead) -> Response:
-    """Lists jobs as `GET /v1/jobs` does. The body may have a phone number, which belongs in no address and no log.
+    """Lists jobs as `GET /v1/jobs` does. The body may have a phone number, which must not be in a URL or a log.
 
-    With `to` it finds single messages and rows of batches; that needs `results.find_by_number` in the settings.
+    With `to`, it finds single messages and rows of batches; this requires `results.find_by_number` in the settings.
     """
     chosen = read_fields(await json_object(request), {**_FILTER, "limit": int})
     limit, cursor = chosen.pop("limit", 50), chosen.pop("cursor", None)
@@ -96,12 +96,12 @@ async def _page(
 @router.post(
     "/statuses",
     operation_id="readManyJobs",
-    summary="Read many jobs by ids in the body",
+    summary="Read many jobs, with the ids in the body",
     responses=responses(JobsById, *OF_BODIES),
     openapi_extra=IDS_BODY,
 )
 async def statuses_of_body(request: Request, scoped: CanRead) -> Response:
-    """Returns up to 1,000 jobs at once, whose ids would be too long for an address; null for an id that no job has."""
+    """Returns up to 1,000 jobs at once, for ids that don't fit into a URL; null for an unknown id."""
     return await _statuses(request, scoped, await ids_in_body(request))
 
 
