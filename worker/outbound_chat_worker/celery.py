@@ -171,6 +171,22 @@ class WakerStep(bootsteps.StartStopStep):
         parent.timer.call_repeatedly(TURN_SECONDS, lambda: None)
 
 
+class ContactEventsStep(bootsteps.StartStopStep):
+    """Reads contact events in the worker's main process, if the settings name a queue."""
+
+    requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
+
+    def start(self, parent: Any) -> None:  # noqa: ARG002  # given by Celery
+        """Starts the poller. The base class stops it."""
+        runtime = get_runtime()
+        wanted = runtime.settings.contact_events
+        if wanted and wanted.queue_url:
+            from outbound_chat_worker.contact_events.poller import QueuePoller  # noqa: PLC0415  # only where it is used
+
+            self.obj = QueuePoller(runtime, wanted)
+            self.obj.start()
+
+
 class BrokerStep(bootsteps.StartStopStep):
     """Logs that the broker is reachable again: a step of the *consumer* starts at each connection."""
 
@@ -181,7 +197,7 @@ class BrokerStep(bootsteps.StartStopStep):
         _notices.over("broker", "Celery's broker is reachable again")
 
 
-app.steps["worker"].add(WakerStep)
+app.steps["worker"].update({WakerStep, ContactEventsStep})
 app.steps["consumer"].add(BrokerStep)
 celeryd_init.connect(celery_logs.begin, weak=False)
 
