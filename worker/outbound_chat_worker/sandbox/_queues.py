@@ -1,0 +1,83 @@
+"""Two queues as Amazon SQS has them: the one for events, and the one for messages that nobody could use."""
+
+import hashlib
+import time
+import uuid
+from dataclasses import dataclass, field
+
+from outbound_chat_worker.sandbox._clock import Clock
+
+QUEUE_NAME, DEAD_QUEUE_NAME = "contact-events", "contact-events-dead"
+MOST_RECEIVES = 5
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """A message in a queue."""
+
+    body: str
+    visible_at: float
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    sent_ms: int = field(default_factory=_milliseconds)
+    first_ms: int = 0
+    receives: int = 0
+
+    @property
+    def md5(self) -> str:
+        """The digest that clients compare."""
+        return hashlib.md5(self.body.encode(), usedforsecurity=False).hexdigest()
+
+
+class Queue(dict[str, Message]):
+    """A standard queue: messages by their id, which is also their receipt handle."""
+
+    def __init__(self, clock: Clock, dead: "Queue | None" = None) -> None:
+        """`dead` gets what was received `MOST_RECEIVES` times."""
+        super().__init__()
+        self._clock = clock
+        self.dead = dead
+
+    def send(self, body: str, keep: int | None = None, *, delay: float = 0.0) -> Message:
+        """Adds a message. `keep`: how many the queue may have before its oldest is dropped; None: any number."""
+        message = Message(body, self._clock.monotonic() + delay)
+        self[message.id] = message
+        if keep and len(self) > keep:
+            del self[next(iter(self))]
+        return message
+
+    def receive(self, most: int, hidden_seconds: int) -> list[Message]:
+        """Returns up to `most` visible messages, and hides them for so long."""
+        now, found, dead = self._clock.monotonic(), list[Message](), list[Message]()
+        for message in self.values():
+            if len(found) == most:
+                break
+            if message.visible_at <= now:
+                (dead if self.dead is not None and message.receives >= MOST_RECEIVES else found).append(message)
+        for message in dead:
+            del self[message.id]
+            if self.dead is not None:
+                self.dead.send(message.body)
+        for message in found:
+            message.receives += 1
+            message.first_ms = message.first_ms or _milliseconds()
+            message.visible_at = now + hidden_seconds
+        return found
+
+    def hide(self, message: Message, seconds: int) -> None:
+        """Hides a message from now on for so long."""
+        message.visible_at = self._clock.monotonic() + seconds
+
+    @property
+    def visible(self) -> int:
+        """How many messages can be received now."""
+        return sum(message.visible_at <= self._clock.monotonic() for message in self.values())
+
+
+def make_queues(clock: Clock) -> dict[str, Queue]:
+    """Returns both queues by their names."""
+    dead = Queue(clock)
+    return {QUEUE_NAME: Queue(clock, dead), DEAD_QUEUE_NAME: dead}
