@@ -45,12 +45,14 @@ class Field(IntEnum):
     ORDER = 17
     """The job's number in the order of acceptance, less 1,000 times `CREATED`; 0 once the job is final."""
     REPLAY_OF = 18
-    """This field and the next three are in some records only."""
+    """This field and the next four are in some records only."""
     REPLAYED_BY = 19
     CALLBACK = 20
     """The job's own URL for webhooks."""
     WEBHOOK = 21
     """The state of the webhook about its end: `pending`, `delivered:<ms>` or `dead:<ms>:<code>`; empty: none."""
+    FACTS = 22
+    """What events said of its contacts and delivery; see `lua/lib/contact_facts.lua`."""
 
 
 FIELDS_OF_ALL = Field.ORDER + 1
