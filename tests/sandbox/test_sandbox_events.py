@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from outbound_chat_worker.sandbox import EventOptions, SandboxClient, SandboxError, SandboxOptions
+from tests.support.receiver import Received, Receiver
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from types_boto3_connect import ConnectClient
@@ -178,6 +180,57 @@ def test_a_shut_door_delays_events_and_loses_none(run: Callable[..., Any]) -> No
     assert _kinds(sandbox) == []
     advance(timedelta(seconds=2))
     assert _kinds(sandbox) == KINDS
+
+
+def test_each_event_is_posted_until_it_is_accepted(run: Callable[..., Any]) -> None:
+    """As an API destination does it; what no other try would change is not tried again."""
+    answers = iter([503, 429, 401, 400])
+
+    def respond(_: Received) -> tuple[int, dict[str, str]]:
+        return next(answers, 204), {}
+
+    with Receiver() as receiver:
+        receiver.respond = respond
+        sandbox, advance = run(1, url=receiver.url, header="X-Api-Key: secret")
+
+        def all_came() -> bool:
+            advance(timedelta(seconds=1))
+            return len(receiver.received) >= 7
+
+        wait_until(all_came, what="four requests, and three again")
+        advance(timedelta(seconds=60))
+        sandbox.stats()
+        received = list(receiver.received)
+
+    posted = [one.said for one in received]
+    assert all(one.headers["x-api-key"] == "secret" for one in received)
+    assert {one.headers["content-type"] for one in received} == {"application/json; charset=utf-8"}
+    assert {one["id"] for one in posted} == {one.event["id"] for one in sandbox.events()}
+    assert all(one in [event.event for event in sandbox.events()] for one in posted)
+    assert len(posted) == 7
+
+
+def test_a_url_gets_nothing_while_the_door_is_shut_or_while_it_is_away(run: Callable[..., Any]) -> None:
+    with Receiver() as receiver:
+        away = receiver.url
+    sandbox, advance = run(1)
+    assert _kinds(sandbox) == KINDS[:2]
+    with Receiver() as receiver:
+        sandbox.shut(20)
+        sandbox.configure(events=EventOptions(url=receiver.url))
+        advance(timedelta(seconds=12))
+        assert sandbox.stats().events == 4
+        assert receiver.received == []
+        sandbox.configure(events=EventOptions(url=away))
+        advance(timedelta(seconds=12))
+        sandbox.stats()
+        sandbox.configure(events=EventOptions(url=receiver.url))
+
+        def both_came() -> bool:
+            advance(timedelta(seconds=1))
+            return len(receiver.received) == 2
+
+        wait_until(both_came, what="the events of the end")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Options of a sandbox, with their JSON form for its child process and for changes while it runs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypedDict
@@ -30,11 +31,30 @@ class EventOptions:
     header: str | None = field(default=None, repr=False)
     """A header for these requests, such as `X-Api-Key: secret`."""
 
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> "EventOptions":
+        """Reads options from texts such as `lost=0.02`. Raises `ValueError` with a sentence for an invalid one."""
+        given: dict[str, Any] = {}
+        for text in texts:
+            name, separator, value = text.partition("=")
+            if not separator or name not in cls.__dataclass_fields__:
+                raise ValueError(f"{text!r} is not one of {', '.join(cls.__dataclass_fields__)}, with =")
+            try:
+                read = {"delay": lambda text: timedelta(seconds=float(text)), "url": str, "header": str}.get(
+                    name, float
+                )
+                given[name] = read(value)
+            except (ValueError, OverflowError):
+                raise ValueError(f"{name} must be a number, not {value!r}") from None
+        return cls(**given)
+
     def __post_init__(self) -> None:
         """Raises `ValueError` with a sentence for an invalid value."""
         for name in ("late", "doubled", "swapped", "lost"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1")
+        if self.delay < timedelta(0):
+            raise ValueError("delay must not be negative")
         if self.url is not None and not self.url.startswith(("http://", "https://")):
             raise ValueError("url must begin with http:// or https://")
         if self.header is not None and not self.header.partition(":")[2]:
