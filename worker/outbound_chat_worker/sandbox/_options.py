@@ -40,10 +40,8 @@ class EventOptions:
             if not separator or name not in cls.__dataclass_fields__:
                 raise ValueError(f"{text!r} is not one of {', '.join(cls.__dataclass_fields__)}, with =")
             try:
-                read = {"delay": lambda text: timedelta(seconds=float(text)), "url": str, "header": str}.get(
-                    name, float
-                )
-                given[name] = read(value)
+                given[name] = value if name in {"url", "header"} else float(value)
+                given |= {"delay": timedelta(seconds=given[name])} if name == "delay" else {}
             except (ValueError, OverflowError):
                 raise ValueError(f"{name} must be a number, not {value!r}") from None
         return cls(**given)
