@@ -91,7 +91,7 @@ def sandbox(
 
     $ outbound-chat sandbox --port 8080
     $ outbound-chat sandbox --fault internal_error:0.1 --fault late:0.1:delay=2.5
-    $ outbound-chat sandbox --chat-seconds 20:90 --event lost=0.02 --event doubled=0.05
+    $ outbound-chat sandbox --chat-seconds 20:90 --event lost=0.02
     """
     if context.invoked_subcommand:
         return
