@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from benchmarks.report import Report
 from benchmarks.stack import Allowance, Bench, running_bench
 from outbound_chat.model.jobs import JobState
-from outbound_chat_worker.sandbox import EventOptions, SandboxOptions
+from outbound_chat_worker.sandbox import QUEUE_PATH, EventOptions, SandboxOptions
 from tests.support.harness import Harness, sender
 from tests.support.waiting import wait_until
 
@@ -125,7 +125,7 @@ def _settings(harness: Harness) -> dict[str, object]:
 
 def _settings_of_queue(harness: Harness) -> dict[str, object]:
     queue = {
-        "queue_url": f"{harness.sandbox.url}/123456789012/contact-events",
+        "queue_url": harness.sandbox.url + QUEUE_PATH,
         "region": "us-east-1",
         "endpoint_url": harness.sandbox.url,
         "describe_rate": DESCRIBE_RATE,

@@ -14,6 +14,7 @@ from outbound_chat_worker.sandbox._clock import Clock
 from outbound_chat_worker.sandbox._faults import MAGIC_DESTINATIONS, Fault, FaultKind, MagicDestination
 from outbound_chat_worker.sandbox._options import KEEP, EventOptions, SandboxChanges, SandboxOptions
 from outbound_chat_worker.sandbox._process import running_sandbox
+from outbound_chat_worker.sandbox._queues import QUEUE_PATH
 from outbound_chat_worker.sandbox._reports import (
     SandboxArrival,
     SandboxContact,
@@ -31,6 +32,7 @@ from outbound_chat_worker.sandbox._signature import (
 __all__ = [
     "KEEP",
     "MAGIC_DESTINATIONS",
+    "QUEUE_PATH",
     "SANDBOX_ACCESS_KEY_ID",
     "SANDBOX_ENVIRONMENT",
     "SANDBOX_SECRET_ACCESS_KEY",

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 from outbound_chat_worker.sandbox._clock import Clock
 
+ACCOUNT_ID = "123456789012"  # the one of the examples in AWS's own documentation
 QUEUE_NAME, DEAD_QUEUE_NAME = "contact-events", "contact-events-dead"
+QUEUE_PATH = f"/{ACCOUNT_ID}/{QUEUE_NAME}"
+"""What follows the address of a sandbox in the URL of its queue."""
 MOST_RECEIVES = 5
 
 

@@ -9,12 +9,11 @@ from typing import Any
 from outbound_chat_worker.sandbox._clock import Clock
 from outbound_chat_worker.sandbox._http import HttpRequest, HttpResponse
 from outbound_chat_worker.sandbox._ledger import Ledger
-from outbound_chat_worker.sandbox._queues import DEAD_QUEUE_NAME, MOST_RECEIVES, Message, Queue
+from outbound_chat_worker.sandbox._queues import ACCOUNT_ID, DEAD_QUEUE_NAME, MOST_RECEIVES, Message, Queue
 from outbound_chat_worker.sandbox._refusal import Refusal
 from outbound_chat_worker.sandbox._shapes import read_request
 
 TARGET_PREFIX = "AmazonSQS."
-_ACCOUNT_ID = "123456789012"  # the one of the examples in AWS's own documentation
 _SINGLE = {"DeleteMessageBatch": "DeleteMessage", "ChangeMessageVisibilityBatch": "ChangeMessageVisibility"}
 _OPERATIONS = {"GetQueueUrl", "GetQueueAttributes", "ReceiveMessage", "SendMessage", *_SINGLE, *_SINGLE.values()}
 _LOOK_SECONDS = 0.05
@@ -39,7 +38,7 @@ def answer_queue_call(call: HttpRequest, operation: str, ledger: Ledger, clock: 
         raise Refusal("QueueDoesNotExist", "The specified queue does not exist.")
     ledger.settle()
     if operation == "GetQueueUrl":
-        return as_json({"QueueUrl": f"http://{call.headers.get('host')}/{_ACCOUNT_ID}/{name}"})
+        return as_json({"QueueUrl": f"http://{call.headers.get('host')}/{ACCOUNT_ID}/{name}"})
     if operation == "ReceiveMessage":
         return _receive(queue, asked, ledger, clock, clock.monotonic() + asked.get("WaitTimeSeconds", 0))
     return as_json(_batch(queue, operation, asked) if operation in _SINGLE else _change(queue, operation, asked))
@@ -72,7 +71,7 @@ def _receive(queue: Queue, asked: dict[str, Any], ledger: Ledger, clock: Clock, 
 
 def _received(message: Message, wanted: set[str]) -> dict[str, Any]:
     attributes = {
-        "SenderId": _ACCOUNT_ID,
+        "SenderId": ACCOUNT_ID,
         "SentTimestamp": str(message.sent_ms),
         "ApproximateReceiveCount": str(message.receives),
         "ApproximateFirstReceiveTimestamp": str(message.first_ms),
@@ -125,6 +124,6 @@ def _attributes(queue: Queue, wanted: set[str]) -> dict[str, str]:
         "ApproximateNumberOfMessagesNotVisible": str(len(queue) - queue.visible),
     }
     if queue.dead is not None:
-        arn = f"arn:aws:sqs:us-east-1:{_ACCOUNT_ID}:{DEAD_QUEUE_NAME}"
+        arn = f"arn:aws:sqs:us-east-1:{ACCOUNT_ID}:{DEAD_QUEUE_NAME}"
         found["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MOST_RECEIVES})
     return {name: value for name, value in found.items() if wanted & {"All", name}}
