@@ -8,6 +8,7 @@ Source: https://docs.aws.amazon.com/connect/latest/APIReference/API_DescribeCont
 import json
 import re
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 from urllib.parse import unquote
 
@@ -81,11 +82,9 @@ def _describe(call: HttpRequest, chats: Chats) -> dict[str, Any]:
 
 def _search(call: HttpRequest, chats: Chats) -> dict[str, Any]:
     asked = read_request(call.body, "SearchContacts")
-    criteria, order = asked.get("SearchCriteria", {}), asked.get("Sort", {})
-    kind = asked["TimeRange"]["Type"]
-    by = order.get("FieldName", kind)
-    if kind not in _TIMES or by not in _TIMES or criteria.keys() - _FILTERS.keys():
-        raise invalid(f"The sandbox only searches by {', '.join(_TIMES)}, and only filters by {', '.join(_FILTERS)}.")
+    criteria, kind, order = asked.get("SearchCriteria", {}), asked["TimeRange"]["Type"], asked.get("Sort", {})
+    if kind not in _TIMES or order.get("FieldName", kind) != kind or criteria.keys() - _FILTERS.keys():
+        raise invalid(f"The sandbox searches and sorts by one of {', '.join(_TIMES)}; filters: {', '.join(_FILTERS)}.")
     start, end = (datetime.fromtimestamp(asked["TimeRange"][name], UTC) for name in ("StartTime", "EndTime"))
     if start > end:
         raise invalid("TimeRange.StartTime must not be after EndTime.")
@@ -96,16 +95,10 @@ def _search(call: HttpRequest, chats: Chats) -> dict[str, Any]:
         and start <= contact[_TIMES[kind]] <= end
         and all(contact[_FILTERS[name]] in wanted for name, wanted in criteria.items())
     ]
-    # Open chats come last whatever the order: they have no time of their end.
-    rows.sort(key=lambda row: row.get(_TIMES[by]) or end, reverse=order.get("Order") != "ASCENDING")
-    return _page_of(rows, asked)
-
-
-def _page_of(rows: list[dict[str, Any]], asked: dict[str, Any]) -> dict[str, Any]:
+    rows.sort(key=itemgetter(_TIMES[kind]), reverse=order.get("Order") != "ASCENDING")
     token = asked.get("NextToken", "0")
     if not token.isdecimal() or len(token) > len(str(len(rows))):
         raise invalid("NextToken is not one of the sandbox.")
-    first = int(token)
-    last = first + asked.get("MaxResults", _MOST)
-    page = [{name: row[name] for name in _SUMMARY if name in row} for row in rows[first:last]]
+    last = int(token) + asked.get("MaxResults", _MOST)
+    page = [{name: row[name] for name in _SUMMARY if name in row} for row in rows[int(token) : last]]
     return {"Contacts": page, "TotalCount": len(rows), **({"NextToken": str(last)} if last < len(rows) else {})}

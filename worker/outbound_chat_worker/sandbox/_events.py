@@ -17,7 +17,7 @@ from outbound_chat_worker.sandbox._clock import Clock
 from outbound_chat_worker.sandbox._contacts import contact_of
 from outbound_chat_worker.sandbox._kept import Kept
 from outbound_chat_worker.sandbox._options import KEEP, SandboxOptions
-from outbound_chat_worker.sandbox._queues import QUEUE_NAME, make_queues
+from outbound_chat_worker.sandbox._queues import DEAD_QUEUE_NAME, QUEUE_NAME, Queue
 
 _STARTS, _ENDS = ("INITIATED", "CONNECTED_TO_SYSTEM"), ("DISCONNECTED", "COMPLETED")
 _UNSET = "1970-01-01T00:00:00.001Z"
@@ -45,7 +45,8 @@ class Events:
         self.options = options
         self.delivered = Kept[str]()
         self.posts: list[Post] = []
-        self.queues = make_queues(clock)
+        dead = Queue(clock)
+        self.queues = {QUEUE_NAME: Queue(clock, dead), DEAD_QUEUE_NAME: dead}
         self.shut_until = 0.0
         self._clock = clock
         self._due: list[tuple[float, int, str]] = []

@@ -1,4 +1,4 @@
-"""Two queues as Amazon SQS has them: the one for events, and the one for messages that nobody could use."""
+"""A queue as Amazon SQS has them."""
 
 import hashlib
 import time
@@ -14,19 +14,14 @@ QUEUE_PATH = f"/{ACCOUNT_ID}/{QUEUE_NAME}"
 MOST_RECEIVES = 5
 
 
-def _milliseconds() -> int:
-    return time.time_ns() // 1_000_000
-
-
 @dataclass(slots=True, eq=False)
 class Message:
-    """A message in a queue."""
+    """A message in a queue. Its id is its receipt handle too."""
 
     body: str
     visible_at: float
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    sent_ms: int = field(default_factory=_milliseconds)
-    first_ms: int = 0
+    sent_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
     receives: int = 0
 
     @property
@@ -36,10 +31,9 @@ class Message:
 
 
 class Queue(dict[str, Message]):
-    """A standard queue: messages by their id, which is also their receipt handle."""
+    """A standard queue: messages by their ids. `dead` gets what was received `MOST_RECEIVES` times."""
 
     def __init__(self, clock: Clock, dead: "Queue | None" = None) -> None:
-        """`dead` gets what was received `MOST_RECEIVES` times."""
         super().__init__()
         self._clock = clock
         self.dead = dead
@@ -54,33 +48,17 @@ class Queue(dict[str, Message]):
 
     def receive(self, most: int, hidden_seconds: int) -> list[Message]:
         """Returns up to `most` visible messages, and hides them for so long."""
-        now, found, dead = self._clock.monotonic(), list[Message](), list[Message]()
+        now, found, poison = self._clock.monotonic(), list[Message](), list[Message]()
         for message in self.values():
             if len(found) == most:
                 break
             if message.visible_at <= now:
-                (dead if self.dead is not None and message.receives >= MOST_RECEIVES else found).append(message)
-        for message in dead:
+                (poison if self.dead is not None and message.receives >= MOST_RECEIVES else found).append(message)
+        for message in poison:
             del self[message.id]
             if self.dead is not None:
                 self.dead.send(message.body)
         for message in found:
             message.receives += 1
-            message.first_ms = message.first_ms or _milliseconds()
             message.visible_at = now + hidden_seconds
         return found
-
-    def hide(self, message: Message, seconds: int) -> None:
-        """Hides a message from now on for so long."""
-        message.visible_at = self._clock.monotonic() + seconds
-
-    @property
-    def visible(self) -> int:
-        """How many messages can be received now."""
-        return sum(message.visible_at <= self._clock.monotonic() for message in self.values())
-
-
-def make_queues(clock: Clock) -> dict[str, Queue]:
-    """Returns both queues by their names."""
-    dead = Queue(clock)
-    return {QUEUE_NAME: Queue(clock, dead), DEAD_QUEUE_NAME: dead}

@@ -37,11 +37,13 @@ def answer_queue_call(call: HttpRequest, operation: str, ledger: Ledger, clock: 
     if queue is None:
         raise Refusal("QueueDoesNotExist", "The specified queue does not exist.")
     ledger.settle()
+    now = clock.monotonic()
+    if operation == "ReceiveMessage":
+        return _receive(queue, asked, ledger, clock, now + asked.get("WaitTimeSeconds", 0))
     if operation == "GetQueueUrl":
         return as_json({"QueueUrl": f"http://{call.headers.get('host')}/{ACCOUNT_ID}/{name}"})
-    if operation == "ReceiveMessage":
-        return _receive(queue, asked, ledger, clock, clock.monotonic() + asked.get("WaitTimeSeconds", 0))
-    return as_json(_batch(queue, operation, asked) if operation in _SINGLE else _change(queue, operation, asked))
+    answer = _attributes if operation == "GetQueueAttributes" else _batch if operation in _SINGLE else _change
+    return as_json(answer(queue, operation, asked, now))
 
 
 def query_code(refusal: Refusal) -> str:
@@ -70,29 +72,23 @@ def _receive(queue: Queue, asked: dict[str, Any], ledger: Ledger, clock: Clock, 
 
 
 def _received(message: Message, wanted: set[str]) -> dict[str, Any]:
-    attributes = {
-        "SenderId": ACCOUNT_ID,
-        "SentTimestamp": str(message.sent_ms),
-        "ApproximateReceiveCount": str(message.receives),
-        "ApproximateFirstReceiveTimestamp": str(message.first_ms),
-    }
+    known = {"SentTimestamp": str(message.sent_ms), "ApproximateReceiveCount": str(message.receives)}
     return {
         "MessageId": message.id,
         "ReceiptHandle": message.id,
         "MD5OfBody": message.md5,
         "Body": message.body,
-        "Attributes": {name: value for name, value in attributes.items() if wanted & {"All", name}},
+        "Attributes": {name: value for name, value in known.items() if wanted & {"All", name}},
     }
 
 
-def _batch(queue: Queue, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
-    entries = asked["Entries"]
-    if not 1 <= len(entries) <= _MOST_IN_BATCH:
+def _batch(queue: Queue, operation: str, asked: dict[str, Any], now: float) -> dict[str, Any]:
+    if not 1 <= len(asked["Entries"]) <= _MOST_IN_BATCH:
         raise Refusal("TooManyEntriesInBatchRequest", f"A batch must have 1 to {_MOST_IN_BATCH} entries.")
     done: dict[str, list[dict[str, Any]]] = {"Successful": [], "Failed": []}
-    for entry in entries:
+    for entry in asked["Entries"]:
         try:
-            _change(queue, _SINGLE[operation], entry)
+            _change(queue, _SINGLE[operation], entry, now)
         except Refusal as refusal:
             done["Failed"].append({"Id": entry["Id"], "Code": refusal.code, "SenderFault": True})
         else:
@@ -100,30 +96,29 @@ def _batch(queue: Queue, operation: str, asked: dict[str, Any]) -> dict[str, Any
     return done
 
 
-def _change(queue: Queue, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
-    message = queue.get(asked.get("ReceiptHandle", ""))
-    match operation:
-        case "SendMessage":
-            sent = queue.send(asked["MessageBody"], delay=asked.get("DelaySeconds", 0))
-            return {"MessageId": sent.id, "MD5OfMessageBody": sent.md5}
-        case "GetQueueAttributes":
-            return {"Attributes": _attributes(queue, set(asked.get("AttributeNames", ())))}
-        case "DeleteMessage":
-            # SQS accepts the deletion of a message that is gone.
-            queue.pop(message.id if message else "", None)
-        case _ if message is None:
-            raise Refusal("ReceiptHandleIsInvalid", "No message of the queue has this receipt handle.")
-        case _:
-            queue.hide(message, asked.get("VisibilityTimeout", _HIDDEN_SECONDS))
+def _change(queue: Queue, operation: str, asked: dict[str, Any], now: float) -> dict[str, Any]:
+    if operation == "SendMessage":
+        sent = queue.send(asked["MessageBody"], delay=asked.get("DelaySeconds", 0))
+        return {"MessageId": sent.id, "MD5OfMessageBody": sent.md5}
+    message = queue.get(asked["ReceiptHandle"])
+    if operation == "DeleteMessage":
+        # SQS accepts the deletion of a message that is gone.
+        queue.pop(asked["ReceiptHandle"], None)
+    elif message is None:
+        raise Refusal("ReceiptHandleIsInvalid", "No message of the queue has this receipt handle.")
+    else:
+        message.visible_at = now + asked["VisibilityTimeout"]
     return {}
 
 
-def _attributes(queue: Queue, wanted: set[str]) -> dict[str, str]:
+def _attributes(queue: Queue, _operation: str, asked: dict[str, Any], now: float) -> dict[str, Any]:
+    visible = sum(message.visible_at <= now for message in queue.values())
     found = {
-        "ApproximateNumberOfMessages": str(queue.visible),
-        "ApproximateNumberOfMessagesNotVisible": str(len(queue) - queue.visible),
+        "ApproximateNumberOfMessages": str(visible),
+        "ApproximateNumberOfMessagesNotVisible": str(len(queue) - visible),
     }
     if queue.dead is not None:
         arn = f"arn:aws:sqs:us-east-1:{ACCOUNT_ID}:{DEAD_QUEUE_NAME}"
         found["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MOST_RECEIVES})
-    return {name: value for name, value in found.items() if wanted & {"All", name}}
+    wanted = set(asked.get("AttributeNames", ()))
+    return {"Attributes": {name: value for name, value in found.items() if wanted & {"All", name}}}
