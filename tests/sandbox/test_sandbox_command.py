@@ -77,7 +77,7 @@ def test_the_example_it_prints_works_when_pasted(*, pasted: bool) -> None:
         (("--event", "lost=2"), "Invalid value for --event: lost must be from 0 to 1"),
         (("--event", "delay=inf"), "Invalid value for --event: delay must be a number, not 'inf'"),
         (("--event", "delay=-1"), "Invalid value for --event: delay must not be negative"),
-        (("--event", "header=secret"), "header must be like 'X-Api-Key: secret'"),
+        (("--event", "header=secret"), "header must be like 'Authorization: "),
     ],
 )
 def test_wrong_options_are_refused_with_exit_code_2(options: tuple[str, ...], says: str) -> None:

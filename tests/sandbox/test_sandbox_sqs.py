@@ -113,7 +113,7 @@ def test_a_batch_deletes_and_hides_and_names_what_it_could_not(queue: tuple[Any,
         {"Id": message["Body"], "ReceiptHandle": message["ReceiptHandle"]}
         for message in _receive(sqs, url, MaxNumberOfMessages=10)
     ]
-    visible = [{**entry, "VisibilityTimeout": 0} for entry in (*entries[1:], {"Id": "x", "ReceiptHandle": "gone"})]
+    visible = [*entries[1:], {"Id": "x", "ReceiptHandle": "gone"}]
 
     deleted = sqs.delete_message_batch(QueueUrl=url, Entries=entries[:1])
     changed = sqs.change_message_visibility_batch(QueueUrl=url, Entries=visible)
@@ -199,6 +199,7 @@ def test_a_wrong_call_gets_the_code_that_sqs_has(queue: tuple[Any, str, Any], ma
         ({"credentials": Credentials(SANDBOX_ACCESS_KEY_ID, "another")}, "InvalidSignatureException"),
         ({"body": b"no"}, "InvalidRequestException"),
         ({"body": {}}, "InvalidRequestException"),
+        ({"headers": {"X-Amz-Target": "AmazonSQS.Made/Up"}}, "UnknownOperationException"),
         ({"body": {"QueueUrl": 1}}, "InvalidRequestException"),
         ({"body": {"QueueUrl": "q", "MaxNumberOfMessages": "1"}}, "InvalidRequestException"),
     ],

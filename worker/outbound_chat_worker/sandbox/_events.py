@@ -63,7 +63,7 @@ class Events:
 
     def after(self, number: int, count: int) -> tuple[list[str], int]:
         """Returns events that were delivered, as `Kept.after` does; none while the door is shut."""
-        return self.delivered.after(number, 0 if self._clock.monotonic() < self.shut_until else count)
+        return self.delivered.after(number, 0 if self.is_shut else count)
 
     def report(self, chat: Chat, seconds: float) -> None:
         """Reports that a chat has started or, if `ended_at` is set, ended."""

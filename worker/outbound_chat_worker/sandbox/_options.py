@@ -29,7 +29,7 @@ class EventOptions:
     url: str | None = None
     """Each event is posted to this address too, until it is accepted, as by an API destination of EventBridge."""
     header: str | None = field(default=None, repr=False)
-    """A header for these requests, such as `X-Api-Key: secret`."""
+    """A header for these requests, such as `Authorization: Bearer oc_…`."""
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> "EventOptions":
@@ -56,7 +56,7 @@ class EventOptions:
         if self.url is not None and not self.url.startswith(("http://", "https://")):
             raise ValueError("url must begin with http:// or https://")
         if self.header is not None and not self.header.partition(":")[2]:
-            raise ValueError("header must be like 'X-Api-Key: secret'")
+            raise ValueError("header must be like 'Authorization: Bearer oc_…'")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +98,7 @@ class SandboxOptions:
     faults: tuple[Fault, ...] = ()
     """Faults. The first one that applies to a call has its effect."""
     keep: int | None = None
-    """Contacts and calls whose numbers and texts are kept, at times twice as many; None: all."""
+    """Contacts and calls whose numbers and texts are kept, at times twice as many; messages in a queue. None: all."""
     log_calls: bool = False
     """True: the child process of `running_sandbox` writes a line per call to standard error."""
 

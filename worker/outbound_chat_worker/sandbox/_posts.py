@@ -56,5 +56,5 @@ def _is_done(options: EventOptions, event: str) -> bool:
     except urllib.error.HTTPError as error:
         with error:
             return 400 <= error.code < 500 and error.code not in _TRIED_AGAIN  # noqa: PLR2004  # the range of HTTP errors
-    except (OSError, http.client.HTTPException):
+    except (OSError, http.client.HTTPException, ValueError):
         return False

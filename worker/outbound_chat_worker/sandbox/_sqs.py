@@ -107,7 +107,7 @@ def _change(queue: Queue, operation: str, asked: dict[str, Any], now: float) -> 
     elif message is None:
         raise Refusal("ReceiptHandleIsInvalid", "No message of the queue has this receipt handle.")
     else:
-        message.visible_at = now + asked["VisibilityTimeout"]
+        message.visible_at = now + asked.get("VisibilityTimeout", 0)
     return {}
 
 
