@@ -126,11 +126,12 @@ def _by_client(bench: Bench) -> Iterator[None]:
         thread.join()
 
 
-def _settings(harness: Harness) -> dict[str, object]:
-    return {"senders": {"support": sender(endpoint_url=harness.sandbox.url, max_open_chats=CHATS)}}
+def _settings(harness: Harness, chats: int = CHATS) -> dict[str, object]:
+    return {"senders": {"support": sender(endpoint_url=harness.sandbox.url, max_open_chats=chats)}}
 
 
-def _settings_of_queue(harness: Harness) -> dict[str, object]:
+def settings_of_queue(harness: Harness, chats: int = CHATS) -> dict[str, object]:
+    """Returns settings of workers that read the sandbox's queue. `chats`: how many may be open."""
     queue = {
         "queue_url": harness.sandbox.url + QUEUE_PATH,
         "region": "us-east-1",
@@ -139,7 +140,7 @@ def _settings_of_queue(harness: Harness) -> dict[str, object]:
         # A lost end of the last chats, for which nobody waits any more, is found by a search.
         "sweep_after": "PT1M",
     }
-    return {**_settings(harness), "contact_events": queue}
+    return {**_settings(harness, chats), "contact_events": queue}
 
 
 DOORS: dict[str, Callable[[Bench], AbstractContextManager[None]]] = {
@@ -147,4 +148,4 @@ DOORS: dict[str, Callable[[Bench], AbstractContextManager[None]]] = {
     "client": _by_client,
     "none": _nothing,
 }
-SETTINGS = {"queue": _settings_of_queue, "client": _settings, "none": _settings}
+SETTINGS = {"queue": settings_of_queue, "client": _settings, "none": _settings}

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from benchmarks.adaptive import WrongCase, measure_change, measure_wrong
 from benchmarks.backlog import measure_backlog
+from benchmarks.contact_events import measure_contact_events
 from benchmarks.open_chats import DOORS, measure_open_chats
 from benchmarks.refusal import measure_refusal
 from benchmarks.report import Report, run
@@ -70,8 +71,13 @@ def open_chats(report: Report, options: argparse.Namespace) -> None:
         measure_open_chats(report, door, options.chat_jobs)
 
 
+def events(report: Report, options: argparse.Namespace) -> None:
+    """A queue full of contact events."""
+    measure_contact_events(report, options.event_jobs)
+
+
 CASES: dict[str, Callable[[Report, argparse.Namespace], None]] = {
-    case.__name__: case for case in (steady, adaptive, change, backlog, refusal, open_chats)
+    case.__name__: case for case in (steady, adaptive, change, backlog, refusal, open_chats, events)
 }
 
 
@@ -92,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--refusal-seconds", type=float, default=30.0, help="refusal: without permission (%(default)g)")
     add("--doors", nargs="+", choices=DOORS, default=["queue", "none"], help="open_chats: how events come (queue none)")
     add("--chat-jobs", type=int, default=600, metavar="JOBS", help="open_chats: size of the batch (%(default)d)")
+    add("--event-jobs", type=int, default=25_000, metavar="JOBS", help="events: four events each (%(default)d)")
     add("--json", type=Path, metavar="FILE", help="write all figures to this file, too")
     return parser
 
