@@ -61,6 +61,8 @@ class Place:
     """Whether chats count that no job started."""
     seconds: int = -1
     """How long the contact lasted, if it has ended and the event tells; -1: unknown."""
+    asked: bool = False
+    """Whether this is what AWS answered when it was asked, since no event came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,10 @@ class ContactEventStatus:
     """Instance of a sender → when its last event about a chat was applied; None: never."""
     open_chats: Mapping[str, int]
     """Instance of a sender → its open chats, if they are counted."""
+    lasted_seconds: Mapping[str, float] = field(default_factory=dict)
+    """Instance of a sender → how long its chats lasted on average, while events come and if 20 were seen."""
+    seen: Mapping[str, int] = field(default_factory=dict)
+    """Instance of a sender → of how many chats, at most the last 200."""
     polls: int
     """How often workers received from the queue; 0: there is no queue, or no worker reads it."""
     polled_at: datetime | None

@@ -16,7 +16,7 @@ from outbound_chat.client.steps.why_sentences import (
     pace_sentence,
     spoken,
 )
-from outbound_chat.model.durations import after, length_of
+from outbound_chat.model.durations import after, length_of, mean_of
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.times import from_ms
 from outbound_chat.model.why import WaitReason
@@ -141,8 +141,12 @@ def _gate(waiting: WaitFacts, now: datetime, budget: str, *, first: bool) -> Ite
             yield Stop(reason=reason, sentence=sentence, scope=scope)
         case "chats":
             sentence = f"The {spoken(scope)} has reached its limit of {limits['max_chats']:g} open chats."
-            if chat_ends := waiting.until_ms:
-                sentence += f" The next is assumed to end {after(from_ms(chat_ends) - now)}."
+            if waiting.lasted is not None:
+                lasted = timedelta(seconds=waiting.lasted)
+                sentence += f" Chats lasted {mean_of(waiting.lasted, waiting.seen)}."
+                until = min(until or now + lasted, now + lasted / limits["max_chats"])
+            if until:
+                sentence += f" The next is assumed to end {after(until - now)}."
             ends = first and until is not None
             yield Stop(reason=WaitReason.OPEN_CHATS, sentence=sentence, scope=scope, until=until, ends=ends)
         case "number":

@@ -44,6 +44,7 @@ def _place(place: Place | None) -> tuple[str, str, str]:
         "until_ms": place.until_ms,
         "count_all": place.count_all,
         "seconds": place.seconds,
+        "asked": place.asked,
     }
     return place.move, place.instance, json.dumps(rest)
 
@@ -63,8 +64,9 @@ def read_contact_events(keys: Keys, instances: Sequence[str]) -> ScriptCall[Cont
     """Reads counts, and the open chats of the instances."""
 
     def read(reply: list[Any]) -> ContactEventStatus:
-        first = 1 + len(instances)
+        first = 1 + 3 * len(instances)
         known = dict(rows(reply, first, 2))
+        chats = dict(zip(instances, rows(reply[:first], 1, 3), strict=True))
 
         def counts(prefix: str = "") -> dict[str, int]:
             found = {name.removeprefix(prefix): known[name] for name in known if name.startswith(prefix)}
@@ -77,7 +79,9 @@ def read_contact_events(keys: Keys, instances: Sequence[str]) -> ScriptCall[Cont
             outcomes={word: counts().get(word, 0) for word in Outcome},
             matched=counts("matched:"),
             last_events={instance: times.get(instance) for instance in instances},
-            open_chats=dict(zip(instances, reply[1:first], strict=True)),
+            open_chats={instance: is_open for instance, (is_open, *_) in chats.items()},
+            lasted_seconds={instance: float(lasted) for instance, (_, lasted, _) in chats.items() if lasted},
+            seen={instance: seen for instance, (*_, seen) in chats.items() if seen},
             polls=counts().get("polls", 0),
             polled_at=from_ms(counts().get("polled_ms", 0)) if "polled_ms" in known else None,
             poll_error=known.get("poll_error") or None,
