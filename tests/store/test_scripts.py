@@ -105,6 +105,8 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "read_scopes": scripts.read_scopes(KEYS, ["sender:sms"] * items),
         "note_budgets": scripts.note_budgets(KEYS, ["main"] * items),
         "read_key_ids": scripts.read_key_ids(KEYS, index="expiry", cursor="0"),
+        "watch_chats": scripts.watch_chats(KEYS, worker="w", turn_ms=1, instances=["i"] * items),
+        "note_swept": scripts.note_swept(KEYS, instance="i", swept_ms=1, contacts=["c"] * items),
         "note_polls": scripts.note_polls(KEYS, polls=1, returned=1, error=""),
         "read_contact_events": scripts.read_contact_events(KEYS, ["i"] * items),
         "record_contacts": scripts.record_contacts(KEYS, [A_CHANGE] * items),

@@ -172,19 +172,34 @@ class WakerStep(bootsteps.StartStopStep):
 
 
 class ContactEventsStep(bootsteps.StartStopStep):
-    """Reads contact events in the worker's main process, if the settings name a queue."""
+    """Reads contact events in the worker's main process, and looks for ends of chats that none reported."""
 
     requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
 
+    def __init__(self, parent: Any, **options: Any) -> None:
+        """Begins with no thread."""
+        self.parts: list[Any] = []
+        super().__init__(parent, **options)
+
     def start(self, parent: Any) -> None:  # noqa: ARG002  # given by Celery
-        """Starts the poller. The base class stops it."""
+        """Starts what the settings want."""
         runtime = get_runtime()
-        wanted = runtime.settings.contact_events
+        wanted, senders = runtime.settings.contact_events, runtime.settings.senders.values()
+        if wanted and any(sender.max_open_chats for sender in senders):
+            from outbound_chat_worker.contact_events.lost_ends import LostEnds  # noqa: PLC0415  # only where it is used
+
+            self.parts.append(LostEnds(runtime, wanted))
         if wanted and wanted.queue_url:
             from outbound_chat_worker.contact_events.poller import QueuePoller  # noqa: PLC0415  # only where it is used
 
-            self.obj = QueuePoller(runtime, wanted)
-            self.obj.start()
+            self.parts.append(QueuePoller(runtime, wanted))
+        for part in self.parts:
+            part.start()
+
+    def stop(self, parent: Any) -> None:  # noqa: ARG002  # given by Celery
+        """Stops them, one after the other."""
+        for part in self.parts:
+            part.stop()
 
 
 class BrokerStep(bootsteps.StartStopStep):

@@ -91,8 +91,8 @@ class Connect:
             retries={"total_max_attempts": 1, "mode": "standard"},
             connect_timeout=settings.connect_timeout.total_seconds(),
             read_timeout=settings.read_timeout.total_seconds(),
-            # A pool smaller than the threads would throw connections away and pay a TLS handshake a call.
-            max_pool_connections=settings.threads * settings.pumps * budgets,
+            # A pool smaller than the threads, one of which asks about chats, would pay a TLS handshake a call.
+            max_pool_connections=settings.threads * settings.pumps * budgets + 1,
             tcp_keepalive=True,
             # botocore would build its own name twice a call, and check again what `ChatRequest.errors` has checked.
             user_agent=f"{botocore.session.get_session().user_agent()} outbound-chat/{version('outbound-chat')}",
@@ -105,13 +105,13 @@ class Connect:
         self._lock = threading.Lock()
         self.call = ThreadsCall()
 
-    def prepare(self, sender: Sender) -> None:
-        """Creates the sender's client, so that its first call need not wait for it.
+    def prepare(self, sender: Sender) -> Any:
+        """Returns the sender's client, and creates it if needed, so that its first call need not wait for it.
 
         Raises:
             botocore.exceptions.BotoCoreError: the client can't be created. `start_chat` will raise the same.
         """
-        self._client(sender)
+        return self._client(sender)
 
     def start_chat(self, sender: Sender, request: dict[str, Any], *, leaves_by: float = math.inf) -> str:
         """Makes the call and returns the ContactId. `leaves_by`: latest `time.monotonic()` at which it may be sent.

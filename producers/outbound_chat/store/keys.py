@@ -92,6 +92,9 @@ KINDS = (
         "contact_events", "hash", Lifetime.BUDGET, "events by outcome, deliveries by state, last event: counts, ms"
     ),
     KeyKind("lifetimes:*", "list", Lifetime.TTL, "how long the last 200 chats of an instance lasted: seconds"),
+    KeyKind(
+        "chat_watcher", "string", Lifetime.TTL, "the worker whose turn it is to look for ends that no event reported"
+    ),
     KeyKind("chats:*", "zset", Lifetime.TTL, "open chats of an instance: contact -> assumed end ms"),
     KeyKind(
         "workers",
@@ -182,6 +185,10 @@ class Keys:
     def batch(self, batch: str) -> str:
         """The hash of a batch's record."""
         return f"{self.base}b:{batch}"
+
+    def chats(self, instance: str) -> str:
+        """The sorted set of an instance's open chats."""
+        return f"{self.base}chats:{instance}"
 
     def done(self, local_id: str) -> str:
         """The channel on which the end of a job or batch is published."""

@@ -1,1 +1,1 @@
-"""Contact events that come through an SQS queue."""
+"""Contact events: how workers learn which chats have ended."""

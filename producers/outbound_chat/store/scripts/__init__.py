@@ -78,6 +78,7 @@ from outbound_chat.store.scripts.jobs import (
 )
 from outbound_chat.store.scripts.lanes import MOST_LANES, read_lanes
 from outbound_chat.store.scripts.lists import MOST_BATCHES, ListedBatches, Part, read_batches
+from outbound_chat.store.scripts.lost_ends import WatchedInstance, note_swept, watch_chats
 from outbound_chat.store.scripts.merging import merged
 from outbound_chat.store.scripts.pumps import (
     Claimed,

@@ -114,7 +114,9 @@ for i = 2, #ARGV, WIDTH do
     if move == 'end' and is_new and place.seconds >= 0 then
       note_lifetime(instance, place.seconds)
     end
-    try('HSET', key('contact_events'), 'last:' .. instance, digits(NOW))
+    if not place.asked then
+      try('HSET', key('contact_events'), 'last:' .. instance, digits(NOW))
+    end
   end
   outcomes[word] = (outcomes[word] or 0) + 1
   reply[#reply + 1] = word
