@@ -121,9 +121,9 @@ def rows_progress(verb: str, total: int, *, quiet: bool) -> Iterator[Callable[[i
 
 
 @contextmanager
-def count_progress(verb: str) -> Iterator[Callable[[int, int], None]]:
+def count_progress(verb: str) -> Iterator[Callable[[int, int | None], None]]:
     """Shows a bar on a terminal while many are handled one by one, and removes it at the end. Yields a function that
-    moves it; it takes how many are done, and of how many.
+    moves it; it takes how many are done, and of how many, if that is known.
     """
     columns = (TextColumn(f"{verb:<7}"), BarColumn(), _Counted(), TimeElapsedColumn())
     with Progress(*columns, console=talk, transient=True, disable=not talk.is_terminal) as progress:

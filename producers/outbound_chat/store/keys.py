@@ -84,6 +84,10 @@ KINDS = (
         Lifetime.BUDGET,
         "the same with encrypted numbers: blind index -> since ms, encrypted number and reason; and the key's name",
     ),
+    KeyKind(
+        "opt_outs", "hash", Lifetime.BUDGET, "when the opt-outs of each sender were last read, and the error if any"
+    ),
+    KeyKind("opt_outs_lease", "string", Lifetime.TTL, "exists while opt-out lists are read: whose sync it is"),
     KeyKind("calls:*", "zset", Lifetime.TTL, "running calls of a sender with limits: id -> end of lease ms"),
     KeyKind(
         "contact:*", "string", Lifetime.TTL, "the job that started a contact, or what events said before: id or JSON"
@@ -155,6 +159,8 @@ class Keys:
     hook_wake = _Name()
     lanes = _Name()
     openers = _Name()
+    opt_outs = _Name()
+    opt_outs_lease = _Name()
     poke = _Name()
     requests = _Name()
     senders = _Name()

@@ -58,6 +58,8 @@ def _change(engine: Engine, route: str, body: bytes) -> HttpResponse:
             engine.configure(_object(body))
         case "reset":
             engine.reset()
+        case "opt-outs":
+            engine.opt_outs.change(_object(body))
         case "close":
             if not engine.ledger.close_chat(str(_object(body).get("contact_id"))):
                 raise LookupError("no open chat has this contact id")

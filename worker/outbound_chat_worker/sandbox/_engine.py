@@ -23,6 +23,7 @@ from outbound_chat_worker.sandbox._faults import MAGIC_DESTINATIONS, Fault, Faul
 from outbound_chat_worker.sandbox._http import HttpRequest, HttpResponse
 from outbound_chat_worker.sandbox._ledger import Call, Ledger
 from outbound_chat_worker.sandbox._messages import shortened
+from outbound_chat_worker.sandbox._opt_outs import OptOuts, is_opt_out_call
 from outbound_chat_worker.sandbox._options import SandboxOptions
 from outbound_chat_worker.sandbox._quotas import answer_quota, is_quota_call
 from outbound_chat_worker.sandbox._refusal import Refusal, invalid
@@ -58,12 +59,13 @@ class Engine:
         self._at_start = options
         self._clock = clock
         self._log = log
-        self._check_shape = check_of_request()
+        self._check_shape = check_of_request("StartOutboundChatContact")
         self.reset()
 
     def reset(self) -> None:
         """Forgets everything, including changes of the options, as after a restart."""
         self.ledger = Ledger(self._at_start, self._clock)
+        self.opt_outs = OptOuts()
         self._faults = _FaultDraw(self._at_start)
         self._request_id_start = str(uuid.uuid4())[:-12]
         self._met: set[tuple[Account, str, str]] = set()
@@ -76,6 +78,8 @@ class Engine:
 
     def respond(self, call: HttpRequest) -> HttpResponse:
         """Answers a call of any kind."""
+        if is_opt_out_call(call):
+            return self.opt_outs.respond(call, self.ledger.options, self._clock)
         if not is_quota_call(call):
             return self._answer(call)
         request_id = str(uuid.uuid4())

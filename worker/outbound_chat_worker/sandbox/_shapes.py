@@ -19,11 +19,10 @@ _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 
 
 @functools.cache
-def check_of_request() -> Check:
-    """Returns the check of a `StartOutboundChatContact` body; it raises a `Refusal` that names the invalid field."""
-    model = ServiceModel(create_loader().load_service_model("connect", "service-2"), "connect")
-    operation = model.operation_model("StartOutboundChatContact")
-    return _Checks().check(cast("StructureShape", operation.input_shape))
+def check_of_request(operation: str, service: str = "connect") -> Check:
+    """Returns the check of an operation's body; it raises a `Refusal` that names the invalid field."""
+    model = ServiceModel(create_loader().load_service_model(service, "service-2"), service)
+    return _Checks().check(cast("StructureShape", model.operation_model(operation).input_shape))
 
 
 class _Checks:

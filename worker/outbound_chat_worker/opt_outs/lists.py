@@ -1,0 +1,148 @@
+"""Reads the opt-out lists of AWS End User Messaging SMS, at most a call a second by default.
+
+A sender names its number by an ARN of Amazon Connect, and only Connect knows which number of End User Messaging it is.
+That number has the opt-out list. AWS sends no event when a list changes and can't filter it by time, so all of it is
+read: https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/API_DescribeOptedOutNumbers.html
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from outbound_chat.store.scripts import Outcome
+from outbound_chat_config import Sender
+from outbound_chat_worker.connect import UNANSWERED, Connect, NotOfAws, identity_of
+from outbound_chat_worker.pump.retry import judge
+from outbound_chat_worker.redaction import redact
+
+WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
+"""Seconds before each further try of a call that AWS throttled or could not answer."""
+PAGE = 100
+_SERVICES = {"DescribePhoneNumber": "connect", "AssumeRole": "sts"}
+"""Of calls that are not for `sms-voice`; these are the names in IAM actions too."""
+_SERVICE_NAMES = {
+    "DescribePhoneNumber": "Amazon Connect",
+    "DescribePhoneNumbers": "AWS End User Messaging SMS",
+    "AssumeRole": "STS",
+}
+_NOTES = {
+    "toll_free": "carriers handle STOP to a toll-free number, so the list may not have all opt-outs",
+    "self_managed": "its opt-outs are self-managed: AWS adds no STOP to the list; replies go to {channel}, so call "
+    "suppress there",
+}
+
+
+class UnknownNumber(ValueError):
+    """No number of End User Messaging belongs to the sender. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptOutList:
+    """The opt-out list of a number."""
+
+    arn: str
+    number_type: str
+    """Such as `LONG_CODE`, `TEN_DLC`, `TOLL_FREE` or `SHORT_CODE`."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """What the list can't know: code → sentence."""
+
+
+class OptOutReader:
+    """Reads opt-out lists. For one thread."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        rate: float,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connect, self._pause, self._sleep, self._now = connect, 1 / rate, sleep, now
+        self._next = now()
+        self._clients: dict[Any, Any] = {}
+
+    def close(self) -> None:
+        """Closes the clients."""
+        while self._clients:
+            self._clients.popitem()[1].close()
+
+    def list_of(self, sender: Sender) -> OptOutList:
+        """Returns the list of a sender's number. Raises `UnknownNumber` or another of `UNANSWERED`."""
+        try:
+            return self._list_of(sender)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            service = _SERVICE_NAMES[error.operation_name]
+            raise UnknownNumber(f"{service} does not have its number in this account and Region") from error
+
+    def _list_of(self, sender: Sender) -> OptOutList:
+        answer = self._ask(sender, "connect", "describe_phone_number", PhoneNumberId=sender.number)
+        claimed = answer.get("ClaimedPhoneNumberSummary", {})
+        # Without this ARN, which numbers of other providers don't have either, its digits are looked for.
+        arn, number = claimed.get("SourcePhoneNumberArn", ""), claimed.get("PhoneNumber")
+        imported = ":sms-voice:" in arn
+        chosen = {"PhoneNumberIds": [arn]} if imported else {"MaxResults": PAGE}
+        for page in self._pages(sender, "describe_phone_numbers", **chosen):
+            for one in page.get("PhoneNumbers", ()):
+                if one["PhoneNumberArn"] == arn or (not imported and one["PhoneNumber"] == number):
+                    return _read_list(one)
+        raise UnknownNumber(
+            f"{_SERVICE_NAMES['DescribePhoneNumbers']} does not have its number in this account and Region"
+        )
+
+    def numbers(self, sender: Sender, arn: str) -> Iterator[list[str]]:
+        """Yields the numbers of a list, page by page. Raises one of `UNANSWERED`."""
+        for page in self._pages(sender, "describe_opted_out_numbers", OptOutListName=arn, MaxResults=PAGE):
+            yield [one["OptedOutNumber"] for one in page.get("OptedOutNumbers", ())]
+
+    def _pages(self, sender: Sender, method: str, **given: Any) -> Iterator[Any]:
+        page = self._ask(sender, "pinpoint-sms-voice-v2", method, **given)
+        yield page
+        while token := page.get("NextToken"):
+            page = self._ask(sender, "pinpoint-sms-voice-v2", method, **given, NextToken=token)
+            yield page
+
+    def _ask(self, sender: Sender, service: str, method: str, **given: Any) -> Any:
+        for wait in (*WAITS, None):
+            self._sleep(max(0.0, self._next - self._now()))
+            self._next = self._now() + self._pause
+            try:
+                answer = getattr(self._client(sender, service), method)(**given)
+            except UNANSWERED as error:
+                rule = judge(error).rule
+                if wait is None or rule.unforeseen or rule.outcome not in {Outcome.SNOOZE, Outcome.RETRY}:
+                    raise
+                self._sleep(wait)
+            else:
+                if not answer["ResponseMetadata"].get("RequestId"):
+                    raise NotOfAws  # an empty page of a proxy would make `mirror` remove all numbers
+                return answer
+        raise AssertionError  # the last wait is None
+
+    def _client(self, sender: Sender, service: str) -> Any:
+        key = identity_of(sender), service
+        if key not in self._clients:
+            self._clients[key] = self._connect.client(sender, service, endpoint_url=sender.endpoint_url)
+        return self._clients[key]
+
+
+def _read_list(number: dict[str, Any]) -> OptOutList:
+    name = number["OptOutListName"]  # of a list that another account shares, its ARN
+    arn = name if name.startswith("arn:") else f"{number['PhoneNumberArn'].rpartition(':')[0]}:opt-out-list/{name}"
+    found = {"toll_free": number["NumberType"] == "TOLL_FREE", "self_managed": number["SelfManagedOptOutsEnabled"]}
+    channel = number.get("TwoWayChannelArn") or "nowhere, since two-way SMS is off"
+    notes = {code: _NOTES[code].format(channel=channel) for code, applies in found.items() if applies}
+    return OptOutList(arn, number["NumberType"], notes)
+
+
+def explain(error: Exception) -> str:
+    """Returns why a list was not read, with the IAM action that is missing."""
+    if isinstance(error, ClientError) and judge(error).rule.code == "access_denied":
+        operation = error.operation_name
+        return f"not allowed: give these credentials {_SERVICES.get(operation, 'sms-voice')}:{operation}"
+    return redact(str(error), ())
