@@ -54,7 +54,7 @@ def idle(whole: Harness) -> Harness:
 def configure(harness: Harness, **values: Any) -> None:
     own = {"endpoint_url": harness.sandbox.url}
     senders = {"support": sender(**own), "news": sender(**own), "chat": sender(channel="whatsapp", **own)}
-    harness.configure(**{"senders": senders, "opt_outs": {"rate": 1_000.0}, **values})
+    harness.configure(**{"senders": senders, **values})
 
 
 class Clock:

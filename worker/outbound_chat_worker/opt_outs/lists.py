@@ -21,6 +21,7 @@ from outbound_chat_worker.redaction import redact
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 """Seconds before each further try of a call that AWS throttled or could not answer."""
 PAGE = 100
+_SMS = "pinpoint-sms-voice-v2"
 _SERVICES = {"DescribePhoneNumber": "connect", "AssumeRole": "sts"}
 """Of calls that are not for `sms-voice`; these are the names in IAM actions too."""
 _SERVICE_NAMES = {
@@ -62,7 +63,7 @@ class OptOutReader:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connect, self._pause, self._sleep, self._now = connect, 1 / rate, sleep, now
-        self._next = now()
+        self._next, self._has_answered = now(), False
         self._clients: dict[Any, Any] = {}
 
     def close(self) -> None:
@@ -81,13 +82,13 @@ class OptOutReader:
             raise UnknownNumber(f"{service} does not have its number in this account and Region") from error
 
     def _list_of(self, sender: Sender) -> OptOutList:
-        answer = self._ask(sender, "connect", "describe_phone_number", PhoneNumberId=sender.number)
+        answer = self._ask(self._client(sender, "connect").describe_phone_number, PhoneNumberId=sender.number)
         claimed = answer.get("ClaimedPhoneNumberSummary", {})
         # Without this ARN, which numbers of other providers don't have either, its digits are looked for.
         arn, number = claimed.get("SourcePhoneNumberArn", ""), claimed.get("PhoneNumber")
         imported = ":sms-voice:" in arn
         chosen = {"PhoneNumberIds": [arn]} if imported else {"MaxResults": PAGE}
-        for page in self._pages(sender, "describe_phone_numbers", **chosen):
+        for page in self._pages(self._client(sender, _SMS).describe_phone_numbers, **chosen):
             for one in page.get("PhoneNumbers", ()):
                 if one["PhoneNumberArn"] == arn or (not imported and one["PhoneNumber"] == number):
                     return _read_list(one)
@@ -97,28 +98,32 @@ class OptOutReader:
 
     def numbers(self, sender: Sender, arn: str) -> Iterator[list[str]]:
         """Yields the numbers of a list, page by page. Raises one of `UNANSWERED`."""
-        for page in self._pages(sender, "describe_opted_out_numbers", OptOutListName=arn, MaxResults=PAGE):
+        call = self._client(sender, _SMS).describe_opted_out_numbers
+        for page in self._pages(call, OptOutListName=arn, MaxResults=PAGE):
             yield [one["OptedOutNumber"] for one in page.get("OptedOutNumbers", ())]
 
-    def _pages(self, sender: Sender, method: str, **given: Any) -> Iterator[Any]:
-        page = self._ask(sender, "pinpoint-sms-voice-v2", method, **given)
+    def _pages(self, call: Callable[..., Any], **given: Any) -> Iterator[Any]:
+        page = self._ask(call, **given)
         yield page
         while token := page.get("NextToken"):
-            page = self._ask(sender, "pinpoint-sms-voice-v2", method, **given, NextToken=token)
+            page = self._ask(call, **given, NextToken=token)
             yield page
 
-    def _ask(self, sender: Sender, service: str, method: str, **given: Any) -> Any:
+    def _ask(self, call: Callable[..., Any], **given: Any) -> Any:
         for wait in (*WAITS, None):
             self._sleep(max(0.0, self._next - self._now()))
             self._next = self._now() + self._pause
             try:
-                answer = getattr(self._client(sender, service), method)(**given)
+                answer = call(**given)
             except UNANSWERED as error:
                 rule = judge(error).rule
-                if wait is None or rule.unforeseen or rule.outcome not in {Outcome.SNOOZE, Outcome.RETRY}:
+                # A server that has never answered is more likely to be a wrong one.
+                may_answer = rule.outcome is Outcome.SNOOZE or (rule.outcome is Outcome.RETRY and self._has_answered)
+                if wait is None or rule.unforeseen or not may_answer:
                     raise
                 self._sleep(wait)
             else:
+                self._has_answered = True
                 if not answer["ResponseMetadata"].get("RequestId"):
                     raise NotOfAws  # an empty page of a proxy would make `mirror` remove all numbers
                 return answer
