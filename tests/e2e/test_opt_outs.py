@@ -212,13 +212,13 @@ def test_each_sender_says_what_its_list_can_not_know(idle: Harness) -> None:
 
 def test_a_number_is_found_by_its_arn_or_its_digits(idle: Harness) -> None:
     """A number that Connect does not name by its ARN in End User Messaging is looked for; a missing one is told."""
-    unknown = "AWS End User Messaging SMS does not have its number in this account and Region"
+    unknown = "its number does not exist in this account and Region, according to DescribePhoneNumber"
     idle.sandbox.change_opt_outs(id=NUMBER_ID, number={"SourcePhoneNumberArn": None})
     assert sync(idle)["support"].opt_out_list == LIST
     idle.sandbox.change_opt_outs(id=NUMBER_ID, number={"SourcePhoneNumberArn": LIST.replace("opt-out", "phone")})
-    assert sync(idle)["support"].error == unknown
+    assert sync(idle)["support"].error == f"{unknown}s"
     idle.sandbox.change_opt_outs(id=NUMBER_ID, number=None)
-    assert sync(idle)["support"].error == "Amazon Connect does not have its number in this account and Region"
+    assert sync(idle)["support"].error == unknown
 
 
 @pytest.mark.parametrize(
@@ -233,6 +233,16 @@ def test_a_missing_permission_is_named(idle: Harness, operation: str, action: st
     idle.sandbox.change_opt_outs(deny=[operation])
 
     assert sync(idle)["support"].error == f"not allowed: give these credentials {action}"
+
+
+def test_entries_that_are_no_numbers_are_left_out(idle: Harness) -> None:
+    """They could never be read again; and the others count."""
+    idle.sandbox.change_opt_outs(list="Default", add=["12345", "TEST", number(1)])
+
+    one = sync(idle, mirror=True)["support"]
+
+    assert (counts(one), list(one.notes)) == ((1, 1, 0, None), ["invalid"])
+    assert set(listed(idle.chat())) == {number(1)}
 
 
 def test_nobody_can_write_an_entry_that_looks_like_one_of_a_sync(idle: Harness) -> None:

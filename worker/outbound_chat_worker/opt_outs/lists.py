@@ -24,11 +24,6 @@ PAGE = 100
 _SMS = "pinpoint-sms-voice-v2"
 _SERVICES = {"DescribePhoneNumber": "connect", "AssumeRole": "sts"}
 """Of calls that are not for `sms-voice`; these are the names in IAM actions too."""
-_SERVICE_NAMES = {
-    "DescribePhoneNumber": "Amazon Connect",
-    "DescribePhoneNumbers": "AWS End User Messaging SMS",
-    "AssumeRole": "STS",
-}
 _NOTES = {
     "toll_free": "carriers handle STOP to a toll-free number, so the list may not have all opt-outs",
     "self_managed": "its opt-outs are self-managed: AWS adds no STOP to the list; replies go to {channel}, so call "
@@ -37,7 +32,10 @@ _NOTES = {
 
 
 class UnknownNumber(ValueError):
-    """No number of End User Messaging belongs to the sender. The message says why."""
+    """No number of End User Messaging belongs to the sender."""
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(f"its number does not exist in this account and Region, according to {operation}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +74,9 @@ class OptOutReader:
         try:
             return self._list_of(sender)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
-            service = _SERVICE_NAMES[error.operation_name]
-            raise UnknownNumber(f"{service} does not have its number in this account and Region") from error
+            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+                raise UnknownNumber(error.operation_name) from error
+            raise
 
     def _list_of(self, sender: Sender) -> OptOutList:
         answer = self._ask(self._client(sender, "connect").describe_phone_number, PhoneNumberId=sender.number)
@@ -92,9 +89,7 @@ class OptOutReader:
             for one in page.get("PhoneNumbers", ()):
                 if one["PhoneNumberArn"] == arn or (not imported and one["PhoneNumber"] == number):
                     return _read_list(one)
-        raise UnknownNumber(
-            f"{_SERVICE_NAMES['DescribePhoneNumbers']} does not have its number in this account and Region"
-        )
+        raise UnknownNumber("DescribePhoneNumbers")
 
     def numbers(self, sender: Sender, arn: str) -> Iterator[list[str]]:
         """Yields the numbers of a list, page by page. Raises one of `UNANSWERED`."""

@@ -57,33 +57,36 @@ class OptOutSync:
 
     def run(self, budget: str, senders: Callable[[], Sequence[str]]) -> list[Synced]:
         """Returns what was done for each sender. Raises `StoreError`. `senders` is called once the turn has come."""
-        lease = SyncLease(self.store, self.context.keys(budget))
-        if not self.dry_run and not lease.take():
+        keys = self.context.keys(budget)
+        lease = SyncLease(self.store, keys)
+        if self.dry_run:
+            return self._read(senders(), lambda: None)
+        if not lease.take():
             return [Synced(name, error=BUSY) for name in senders()]
         try:
-            found = [Synced(name) for name in senders()]
-            self._read(found, lease)
+            found = self._read(senders(), lease.renew)
+            for one in found:
+                if one.opt_out_list or one.error:
+                    note_sync(self.store, keys, one.sender, one.error or "")
+            return found
         finally:
-            if not self.dry_run:
-                lease.give_back()
-        return found
+            lease.give_back()
 
-    def _read(self, found: Sequence[Synced], lease: SyncLease) -> None:
-        lists: dict[str, list[Synced]] = {}
+    def _read(self, senders: Sequence[str], keep_on: Callable[[], None]) -> list[Synced]:
+        """`keep_on` is called before each call to AWS, or each few."""
+        found, lists = [Synced(name) for name in senders], dict[str, list[Synced]]()
         for one in found:
+            keep_on()
             self._find_list(one)
             if one.opt_out_list:
                 lists.setdefault(one.opt_out_list, []).append(one)
         for arn, sharing in lists.items():
             try:
-                self._copy(arn, sharing, lease)
+                self._copy(arn, sharing, keep_on)
             except (*UNANSWERED, MissingEncryptionKey) as error:
                 for one in sharing:
                     one.error = explain(error)
-        for one in found:
-            if not self.dry_run and (one.opt_out_list or one.error):
-                budget = self.context.settings.sender(one.sender).budget
-                note_sync(self.store, self.context.keys(budget), one.sender, one.error or "")
+        return found
 
     def _find_list(self, one: Synced) -> None:
         sender = self.context.settings.sender(one.sender)
@@ -97,7 +100,7 @@ class OptOutSync:
         else:
             one.opt_out_list, one.number_type, one.notes = found.arn, found.number_type, found.notes
 
-    def _copy(self, arn: str, sharing: Sequence[Synced], lease: SyncLease) -> None:
+    def _copy(self, arn: str, sharing: Sequence[Synced], keep_on: Callable[[], None]) -> None:
         reason, seen = sync_reason(arn), set[int]()
         lists = [(one, SenderList(self.context, one.sender)) for one in sharing]
         for page in self.reader.numbers(self.context.settings.sender(sharing[0].sender), arn):
@@ -105,10 +108,11 @@ class OptOutSync:
             for one, own in lists:
                 one.added += self._add(own, reason, numbers)
                 one.read += len(numbers)
+                if len(numbers) < len(page):
+                    one.notes["invalid"] = "some entries of the list are not phone numbers, and were left out"
             if self.mirror:
                 seen.update(map(int, numbers))
-            if not self.dry_run:
-                lease.renew()
+            keep_on()
             self.on_page(len(numbers))
         for one, own in lists if self.mirror else ():
             one.removed = self._remove(own, reason, seen)
