@@ -23,6 +23,7 @@ from tests.support.waiting import wait_until
 
 NUMBER_ID = SOURCE.rpartition("/")[2]
 LIST = "arn:aws:sms-voice:us-east-1:123456789012:opt-out-list/Default"
+NUMBERS = "arn:aws:sms-voice:us-east-1:123456789012:phone-number/phone-"
 REASON = "opt-out list Default of 123456789012 in us-east-1"
 PLAIN: dict[str, Any] = {}
 ENCRYPTED: dict[str, Any] = {"keys": [new_key()], "number_key": new_key()}
@@ -215,7 +216,8 @@ def test_a_number_is_found_by_its_arn_or_its_digits(idle: Harness) -> None:
     unknown = "its number does not exist in this account and Region, according to DescribePhoneNumber"
     idle.sandbox.change_opt_outs(id=NUMBER_ID, number={"SourcePhoneNumberArn": None})
     assert sync(idle)["support"].opt_out_list == LIST
-    idle.sandbox.change_opt_outs(id=NUMBER_ID, number={"SourcePhoneNumberArn": LIST.replace("opt-out", "phone")})
+    idle.sandbox.change_opt_outs(id=NUMBER_ID, number={"SourcePhoneNumberArn": f"{NUMBERS}gone"})
+    idle.sandbox.change_opt_outs(id="gone", number=None)
     assert sync(idle)["support"].error == f"{unknown}s"
     idle.sandbox.change_opt_outs(id=NUMBER_ID, number=None)
     assert sync(idle)["support"].error == unknown

@@ -165,7 +165,7 @@ def test_a_server_that_has_never_answered_is_not_asked_again(reader: Callable[..
     reading = reader(1.0, slept.append)
 
     with pytest.raises(Exception, match="Could not connect") as caught:
-        reading.list_of(Sender.model_validate(sender(endpoint_url="http://127.0.0.1:9")))
+        reading.number_of(Sender.model_validate(sender(endpoint_url="http://127.0.0.1:9")))
     reading.close()
 
     assert slept == [0.0]

@@ -3,9 +3,8 @@
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from outbound_chat.model.times import in_ms
 from outbound_chat.store.keys import Keys
@@ -40,8 +39,7 @@ class SyncLease:
         return bool(redis.get(self._key) == self._token)
 
 
-@dataclass(frozen=True, slots=True)
-class LastSync:
+class LastSync(NamedTuple):
     """When the opt-outs of a sender were last read; 0: never."""
 
     tried_ms: int

@@ -7,7 +7,6 @@ read: https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/API_De
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -21,42 +20,19 @@ from outbound_chat_worker.redaction import redact
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 """Seconds before each further try of a call that AWS throttled or could not answer."""
 PAGE = 100
+_UNKNOWN = "its number does not exist in this account and Region, according to {}"
 _SMS = "pinpoint-sms-voice-v2"
 _SERVICES = {"DescribePhoneNumber": "connect", "AssumeRole": "sts"}
-"""Of calls that are not for `sms-voice`; these are the names in IAM actions too."""
-_NOTES = {
-    "toll_free": "carriers handle STOP to a toll-free number, so the list may not have all opt-outs",
-    "self_managed": "its opt-outs are self-managed: AWS adds no STOP to the list; replies go to {channel}, so call "
-    "suppress there",
-}
-
-
-class UnknownNumber(ValueError):
-    """No number of End User Messaging belongs to the sender."""
-
-    def __init__(self, operation: str) -> None:
-        super().__init__(f"its number does not exist in this account and Region, according to {operation}")
-
-
-@dataclass(frozen=True, slots=True)
-class OptOutList:
-    """The opt-out list of a number."""
-
-    arn: str
-    number_type: str
-    """Such as `LONG_CODE`, `TEN_DLC`, `TOLL_FREE` or `SHORT_CODE`."""
-    notes: dict[str, str] = field(default_factory=dict)
-    """What the list can't know: code → sentence."""
+"""First part of the IAM action of a call that is not for `sms-voice`."""
 
 
 class OptOutReader:
-    """Reads opt-out lists. For one thread."""
+    """Reads opt-out lists. For one thread. Its methods raise one of `UNANSWERED`."""
 
     def __init__(
         self,
         connect: Connect,
         rate: float,
-        *,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -69,32 +45,29 @@ class OptOutReader:
         while self._clients:
             self._clients.popitem()[1].close()
 
-    def list_of(self, sender: Sender) -> OptOutList:
-        """Returns the list of a sender's number. Raises `UnknownNumber` or another of `UNANSWERED`."""
+    def number_of(self, sender: Sender) -> dict[str, Any]:
+        """Returns what End User Messaging knows of a sender's number: its opt-out list, its type and so on."""
         try:
-            return self._list_of(sender)
+            answer = self._ask(self._client(sender, "connect").describe_phone_number, PhoneNumberId=sender.number)
+            claimed = answer.get("ClaimedPhoneNumberSummary", {})
+            arn, digits = claimed.get("SourcePhoneNumberArn", ""), claimed.get("PhoneNumber")
+            # Where Connect does not name it, it is the number with the same digits.
+            is_named = ":sms-voice:" in arn
+            chosen = {"PhoneNumberIds": [arn]} if is_named else {"MaxResults": PAGE}
+            for page in self._pages(self._client(sender, _SMS).describe_phone_numbers, **chosen):
+                for number in page.get("PhoneNumbers", ()):
+                    if is_named or number["PhoneNumber"] == digits:
+                        return dict(number)
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ResourceNotFoundException":
-                raise UnknownNumber(error.operation_name) from error
-            raise
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            raise ValueError(_UNKNOWN.format(error.operation_name)) from error
+        raise ValueError(_UNKNOWN.format("DescribePhoneNumbers"))
 
-    def _list_of(self, sender: Sender) -> OptOutList:
-        answer = self._ask(self._client(sender, "connect").describe_phone_number, PhoneNumberId=sender.number)
-        claimed = answer.get("ClaimedPhoneNumberSummary", {})
-        # Without this ARN, which numbers of other providers don't have either, its digits are looked for.
-        arn, number = claimed.get("SourcePhoneNumberArn", ""), claimed.get("PhoneNumber")
-        imported = ":sms-voice:" in arn
-        chosen = {"PhoneNumberIds": [arn]} if imported else {"MaxResults": PAGE}
-        for page in self._pages(self._client(sender, _SMS).describe_phone_numbers, **chosen):
-            for one in page.get("PhoneNumbers", ()):
-                if one["PhoneNumberArn"] == arn or (not imported and one["PhoneNumber"] == number):
-                    return _read_list(one)
-        raise UnknownNumber("DescribePhoneNumbers")
-
-    def numbers(self, sender: Sender, arn: str) -> Iterator[list[str]]:
-        """Yields the numbers of a list, page by page. Raises one of `UNANSWERED`."""
+    def numbers(self, sender: Sender, list_arn: str) -> Iterator[list[str]]:
+        """Yields the numbers of an opt-out list, page by page."""
         call = self._client(sender, _SMS).describe_opted_out_numbers
-        for page in self._pages(call, OptOutListName=arn, MaxResults=PAGE):
+        for page in self._pages(call, OptOutListName=list_arn, MaxResults=PAGE):
             yield [one["OptedOutNumber"] for one in page.get("OptedOutNumbers", ())]
 
     def _pages(self, call: Callable[..., Any], **given: Any) -> Iterator[Any]:
@@ -129,15 +102,6 @@ class OptOutReader:
         if key not in self._clients:
             self._clients[key] = self._connect.client(sender, service, endpoint_url=sender.endpoint_url)
         return self._clients[key]
-
-
-def _read_list(number: dict[str, Any]) -> OptOutList:
-    name = number["OptOutListName"]  # of a list that another account shares, its ARN
-    arn = name if name.startswith("arn:") else f"{number['PhoneNumberArn'].rpartition(':')[0]}:opt-out-list/{name}"
-    found = {"toll_free": number["NumberType"] == "TOLL_FREE", "self_managed": number["SelfManagedOptOutsEnabled"]}
-    channel = number.get("TwoWayChannelArn") or "nowhere, since two-way SMS is off"
-    notes = {code: _NOTES[code].format(channel=channel) for code, applies in found.items() if applies}
-    return OptOutList(arn, number["NumberType"], notes)
 
 
 def explain(error: Exception) -> str:

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from contextlib import closing
 from datetime import timedelta
 
 from outbound_chat.client.steps.context import Context
@@ -51,23 +52,19 @@ class OptOutSchedule:
                     self._sync(budget, subject)
                 except _Stopped:
                     return
-                except StoreError as error:
-                    self._runtime.notices.note(subject, f"budget {budget}: opt-outs are not read: {error}")
-                except Exception as error:  # noqa: BLE001  # logged
-                    text = f"budget {budget}: unexpected error ({type(error).__name__}) while reading opt-outs"
-                    self._runtime.notices.note(subject, text, error=error)
+                except Exception as error:  # noqa: BLE001  # logged, with its traceback if it is unexpected
+                    unexpected = None if isinstance(error, StoreError) else error
+                    text = f"budget {budget}: opt-outs are not read: {error}"
+                    self._runtime.notices.note(subject, text, error=unexpected)
             self._stop.wait(LOOK_SECONDS)
 
     def _sync(self, budget: str, subject: str) -> None:
         runtime, settings = self._runtime, self._runtime.settings
         if not self._due(budget):
             return
-        reader = OptOutReader(runtime.connect, settings.opt_outs.rate, sleep=self._sleep)
-        try:
+        with closing(OptOutReader(runtime.connect, settings.opt_outs.rate, self._sleep)) as reader:
             sync = OptOutSync(runtime.store, Context(settings), reader, mirror=settings.opt_outs.mirror)
             done = sync.run(budget, lambda: self._due(budget))
-        finally:
-            reader.close()
         for one in done:
             what = f"sender {one.sender}: {one.read} opt-outs read, {one.added} added, {one.removed} removed"
             if one.error and one.error != BUSY:
@@ -78,18 +75,10 @@ class OptOutSchedule:
 
     def _due(self, budget: str) -> list[str]:
         settings, now_ms = self._runtime.settings, time.time() * 1000
-        names = [
-            name
-            for name, sender in settings.senders.items()
-            if sender.budget == budget and sender.channel is not Channel.WHATSAPP
-        ]
+        own = [name for name, one in settings.senders.items() if one.budget == budget and one.channel is Channel.SMS]
+        last = last_syncs(self._runtime.store, self._runtime.keys(budget), own).items()
         every = in_ms(settings.opt_outs.every or timedelta.max)
-        last = last_syncs(self._runtime.store, self._runtime.keys(budget), names)
-        return [
-            name
-            for name, one in last.items()
-            if now_ms >= one.tried_ms + (min(every, AGAIN_MS) if one.error else every)
-        ]
+        return [name for name, one in last if now_ms >= one.tried_ms + min(every, AGAIN_MS if one.error else every)]
 
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):

@@ -23,7 +23,14 @@ from outbound_chat_worker.opt_outs.lists import OptOutReader, explain
 T = TypeVar("T")
 
 BUSY = "another sync of its budget is in progress; run the command again when it has ended"
-WHATSAPP = "WhatsApp numbers have no opt-out list: your flow has to call suppress when somebody asks for it"
+NOTES = {
+    "whatsapp": "WhatsApp numbers have no opt-out list: your flow has to call suppress when somebody asks for it",
+    "toll_free": "carriers handle STOP to a toll-free number, so the list may not have all opt-outs",
+    "self_managed": "its opt-outs are self-managed, so AWS adds nobody to the list; replies go to {channel}: call "
+    "suppress there for each STOP",
+    "invalid": "some entries of the list are not phone numbers, and were left out",
+}
+"""What a list can't know, or does not have."""
 
 
 @dataclass(slots=True)
@@ -38,7 +45,7 @@ class Synced:
     added: int = 0
     removed: int = 0
     notes: dict[str, str] = field(default_factory=dict)
-    """What the list can't know: code → sentence."""
+    """Those of `NOTES` that apply."""
     error: str | None = None
     """Why its opt-outs were not read, or not all."""
 
@@ -91,14 +98,20 @@ class OptOutSync:
     def _find_list(self, one: Synced) -> None:
         sender = self.context.settings.sender(one.sender)
         if sender.channel is Channel.WHATSAPP:
-            one.notes = {"whatsapp": WHATSAPP}
+            one.notes = {"whatsapp": NOTES["whatsapp"]}
             return
         try:
-            found = self.reader.list_of(sender)
+            number = self.reader.number_of(sender)
         except UNANSWERED as error:
             one.error = explain(error)
-        else:
-            one.opt_out_list, one.number_type, one.notes = found.arn, found.number_type, found.notes
+            return
+        name, one.number_type = number["OptOutListName"], number["NumberType"]
+        # A list that another account shares has its ARN as its name.
+        own = f"{number['PhoneNumberArn'].rpartition(':')[0]}:opt-out-list/{name}"
+        one.opt_out_list = name if name.startswith("arn:") else own
+        apply = {"toll_free": one.number_type == "TOLL_FREE", "self_managed": number["SelfManagedOptOutsEnabled"]}
+        channel = number.get("TwoWayChannelArn") or "nobody, since two-way SMS is off"
+        one.notes = {code: NOTES[code].format(channel=channel) for code, applies in apply.items() if applies}
 
     def _copy(self, arn: str, sharing: Sequence[Synced], keep_on: Callable[[], None]) -> None:
         reason, seen = sync_reason(arn), set[int]()
@@ -109,7 +122,7 @@ class OptOutSync:
                 one.added += self._add(own, reason, numbers)
                 one.read += len(numbers)
                 if len(numbers) < len(page):
-                    one.notes["invalid"] = "some entries of the list are not phone numbers, and were left out"
+                    one.notes["invalid"] = NOTES["invalid"]
             if self.mirror:
                 seen.update(map(int, numbers))
             keep_on()
@@ -131,10 +144,10 @@ class OptOutSync:
         return removed
 
     def _do(self, steps: Steps[T]) -> T:
+        answer = None
         try:
-            call = next(steps)
             while True:
-                call = steps.send(self.store.run(call))
+                answer = self.store.run(steps.send(answer))
         except StopIteration as end:
             result: T = end.value
             return result

@@ -1,7 +1,7 @@
 """Checks whether the opt-out lists of AWS are read as often as the settings say."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from outbound_chat.cli.doctor.open_chats import span
 from outbound_chat.cli.output import when
@@ -25,7 +25,7 @@ def opt_out_checks(settings: Settings, store: Store) -> Iterator[Check]:
 
 def _check(settings: Settings, name: str, last: LastSync) -> Check:
     subject, every = f"opt-outs of {name}", settings.opt_outs.every
-    age = datetime.now(UTC) - from_ms(last.done_ms)
+    age = timedelta(seconds=round((datetime.now(UTC) - from_ms(last.done_ms)).total_seconds()))
     finding = f"last read {when(from_ms(last.done_ms))}, {span(age)} ago" if last.done_ms else "never read"
     if last.error:
         return Check(subject, Level.WARNING, f"{finding}; the last try failed: {last.error}", _RUN.format(name))
