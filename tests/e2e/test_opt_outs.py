@@ -314,3 +314,19 @@ def test_workers_sync_on_a_schedule_while_they_send(stack: Harness) -> None:
     wait_until(lambda: len(_checks(stack, "support", "news")) == 2, timeout=60, what="its record")
     assert {one["level"] for one in _checks(stack, "support", "news")} == {"ok"}
     assert stack.logs().count("sender support: 250 opt-outs read, 250 added, 0 removed") == 1
+
+
+def test_a_worker_that_ends_gives_its_sync_to_the_next(stack: Harness) -> None:
+    """A long list takes hours; no deployment waits for it, and what was read stays."""
+    configure(stack, opt_outs={"every": 86_400, "rate": 1.0})
+    stack.sandbox.change_opt_outs(list="Default", add=[number(index) for index in range(10_000)])
+    chat = stack.chat()
+    worker = stack.start_worker()
+    wait_until(lambda: listed(chat), timeout=60, what="the first page")
+    assert chat.wait(chat.enqueue(sender="support", to=number(20_000), text="Hello").id).state is JobState.SENT
+
+    worker.terminate()
+    assert worker.wait(60) == 0
+    assert 100 <= len(listed(chat)) < 10_000
+    assert sync(stack)["support"].error is None
+    assert len(listed(chat)) == 10_000
