@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from outbound_chat.client import AsyncOutboundChat, OutboundChat
 from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.context import Context, NoContext
-from outbound_chat.client.steps.waits import Ending, time_is_over
+from outbound_chat.client.steps.waits import Ending, Until, is_over, time_is_over
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.store import Keys, Store
 from outbound_chat.testing._clock import Clock
@@ -132,14 +132,14 @@ class InMemoryOutboundChat(OutboundChat):
         noted = EnqueuedJob(id=job.id, sender=job.sender, to=request.number, text=text, request=call, job=job)
         self.enqueued.append(noted)
 
-    def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float) -> Ending:
+    def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float, until: Until = "final") -> Ending:
         del id_, timeout
-        return self._ended(self._context, read)
+        return self._ended(self._context, read, until)
 
-    def _ended(self, context: Context, read: Callable[[], Steps[Ending]]) -> Ending:
+    def _ended(self, context: Context, read: Callable[[], Steps[Ending]], until: Until = "final") -> Ending:
         self.finish_all()
         found = self._run(read())
-        return found if found.final else self._run(time_is_over(context, found))
+        return found if self._run(is_over(context, found, until)) else self._run(time_is_over(context, found, until))
 
 
 class _Adopted:
@@ -167,7 +167,7 @@ def calls_of_threads(chat: InMemoryOutboundChat) -> dict[str, Any]:
     return {
         "_context": _Adopted(chat),
         "_run": _of_open(lambda _, steps: chat._run(steps)),  # noqa: SLF001  # of a client like the other
-        "_wait": _of_open(lambda context, _id, read, *_, **__: chat._ended(context, read)),  # noqa: SLF001
+        "_wait": _of_open(lambda context, _id, read, _timeout, *until, **_: chat._ended(context, read, *until)),  # noqa: SLF001
         "ping": _of_open(lambda _: None),
     }
 

@@ -96,6 +96,7 @@ from outbound_chat.store.scripts.pumps import (
     maintain,
     renew,
 )
+from outbound_chat.store.scripts.recording import Recording, read_recording
 from outbound_chat.store.scripts.suppression import (
     FIRST_PAGE,
     Listed,
