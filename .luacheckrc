@@ -10,8 +10,9 @@ std = {
     -- lib/fields.lua
     'VERSION', 'STATE', 'LANE', 'CREATED', 'SEND_AT', 'DUE', 'EXPIRES', 'ATTEMPTS', 'CLAIM', 'MAYBE_SENT', 'CANCEL',
     'PARTS', 'TOKEN', 'IDEM', 'CONTACT', 'FINISHED', 'HISTORY', 'ORDER', 'REPLAY_OF', 'REPLAYED_BY', 'CALLBACK', 'WEBHOOK',
+    'FACTS',
     -- the other files of lib/
-    'attempts', 'batches', 'cancel_sweep', 'clock_step', 'consistency', 'counts', 'events', 'fair_share', 'forecast',
+    'attempts', 'batches', 'cancel_sweep', 'clock_step', 'consistency', 'contact_facts', 'counts', 'events', 'fair_share', 'forecast',
     'gates', 'holds', 'insert', 'key_holders', 'lanes', 'listing', 'paging', 'pump_requests', 'purge', 'queue_position',
     'records', 'repair', 'retention', 'ring', 'suppression', 'suppression_lists', 'token_bucket', 'transitions', 'unblock',
     'webhook_delivery', 'webhooks', 'workers',

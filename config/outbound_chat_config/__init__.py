@@ -5,6 +5,7 @@ packages. The main idea: a *sender* is a named identity that sends; a *budget* i
 Region, which many senders can share.
 """
 
+from outbound_chat_config._contact_events import ContactEventSettings
 from outbound_chat_config._describe import describe
 from outbound_chat_config._digits import is_number, whole_number
 from outbound_chat_config._durability import Durability, DurabilitySettings
@@ -46,6 +47,7 @@ __all__ = [
     "SECRET_PREFIX",
     "Budget",
     "Channel",
+    "ContactEventSettings",
     "Durability",
     "DurabilitySettings",
     "EncryptionSettings",

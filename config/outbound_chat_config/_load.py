@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
@@ -162,8 +162,9 @@ def _nearest(variable: str) -> str | None:
     """Returns the variable that a misspelt one probably means: often a single `_` replaces the two after a table."""
     known = {name: name for name in Settings.model_fields}
     for table, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            known |= {f"{table}_{name}": f"{table}__{name}" for name in field.annotation.model_fields}
+        kind = next(iter(get_args(field.annotation)), field.annotation)  # that of an optional table
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            known |= {f"{table}_{name}": f"{table}__{name}" for name in kind.model_fields}
     near = get_close_matches(variable.removeprefix(PREFIX).lower(), known, n=1)
     return f"{PREFIX}{known[near[0]].upper()}" if near and variable.startswith(PREFIX) else None
 

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 
+from outbound_chat_config._contact_events import ContactEventSettings
 from outbound_chat_config._describe import some
 from outbound_chat_config._durability import DurabilitySettings
 from outbound_chat_config._encryption import EncryptionSettings
@@ -55,6 +56,8 @@ class Settings(Model):
     encryption: EncryptionSettings = EncryptionSettings()
     durability: DurabilitySettings = DurabilitySettings()
     webhooks: WebhookSettings = WebhookSettings()
+    contact_events: ContactEventSettings | None = None
+    """None: there is no such table, so contacts are not recorded unless events come by HTTP or the command line."""
     http: HttpSettings = HttpSettings()
     _source: str = PrivateAttr(default="values given in code")
     _missing: str = PrivateAttr(default="")

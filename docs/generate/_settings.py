@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
@@ -19,8 +19,9 @@ def models() -> dict[str, type[BaseModel]]:
     """Path of each table in the settings → its class, those of `Settings` in their order."""
     found: dict[str, type[BaseModel]] = {"": Settings, "budgets.NAME": Budget, "senders.NAME": Sender}
     for name, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            found[name] = field.annotation
+        kind = next(iter(get_args(field.annotation)), field.annotation)  # that of an optional table
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found[name] = kind
     return found
 
 

@@ -56,6 +56,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "release": ((), {"sender": "support"}),
     "holds": ((), {}),
     "contact_closed": (("x",), {}),
+    "ingest_contact_events": (([],), {}),
     "budgets": ((), {}),
     "lanes": ((), {}),
     "events": ((), {}),

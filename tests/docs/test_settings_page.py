@@ -77,6 +77,10 @@ SAMPLES: dict[str, str] = {
     "secrets": '["whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]',
     "allow_private": "true",
     "callback_url": "https://hooks.example.com/7",
+    "contact_events": '{"count_all": true}',
+    "queue_url": "https://sqs.us-east-1.amazonaws.com/123456789012/events",
+    "count_all": "true",
+    "sweep_after": "PT7M",
 }
 
 
@@ -162,5 +166,7 @@ def test_an_environment_variable_sets_its_setting(
 def value_of(settings: Settings, path: str, name: str) -> Any:
     found: Any = settings
     for step in filter(None, path.split(".")):
+        if found is None:  # an optional table that is absent
+            return None
         found = found["name"] if step == "NAME" else getattr(found, step)
-    return getattr(found, name)
+    return None if found is None else getattr(found, name)

@@ -27,6 +27,7 @@ from outbound_chat.store.scripts import Claimed, Outcome, Result, WebhookResult
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from outbound_chat_worker.runtime import Runtime
+from tests.support.contact_events import contact_event
 from tests.support.harness import number, sender
 
 PAGE = (Path(__file__).parents[2] / "docs" / "deployment.md").read_text("utf-8")
@@ -137,6 +138,10 @@ def the_only(outcomes: Sequence[Job | OutboundChatError]) -> Job:
     return outcome
 
 
+def ended(contact: str) -> dict[str, Any]:
+    return contact_event("DISCONNECTED", contact)
+
+
 def rows() -> list[dict[str, Any]]:
     return [{"to": number(1)}]
 
@@ -189,6 +194,9 @@ METHODS: dict[str, Callable[[OutboundChat, World], object]] = {
     "cancel_sender": lambda chat, world: (world.job(), chat.cancel_sender("support")),
     "cancel_tenant": lambda chat, world: (world.job(), chat.cancel_tenant("acme")),
     "contact_closed": lambda chat, world: chat.contact_closed(world.open_chat()),
+    "ingest_contact_events": lambda chat, world: chat.ingest_contact_events(
+        [contact_event("DISCONNECTED", world.open_chat())]
+    ),
     "count_dead": lambda chat, world: (world.dead_job(), chat.count_dead()),
     "dead_letters": lambda chat, world: (world.dead_job(), chat.dead_letters()),
     "dead_webhooks": lambda chat, world: (world.dead_webhook(), chat.dead_webhooks()),

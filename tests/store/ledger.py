@@ -131,6 +131,7 @@ class Ledger:
         keep_requests_ms: int = KEEP_MS,
         senders: Mapping[str, Mapping[str, Any]] | None = None,
         weights: Mapping[str, float] | None = None,
+        contacts: bool = False,
     ) -> str:
         """`senders`: limits by name, on top of an instance and a number that all share."""
         limits = {name: {"instance": "i-1", "number": "n-1", **given} for name, given in (senders or {}).items()}
@@ -146,6 +147,7 @@ class Ledger:
             keep_requests_ms=keep_requests_ms,
             senders=limits,
             weights=weights or {},
+            contacts=contacts,
         )
         return self.run(call)
 

@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from outbound_chat.model.api_keys import NewApiKey, Scope
+from outbound_chat.model.contact_events import Change
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store import KINDS, Keys, ScriptCall, Store, scripts
 from outbound_chat.store.records import FIELDS_OF_ALL, RECORD_VERSION, Field
@@ -27,6 +28,7 @@ FILES = {
 }
 SCRIPTS = sorted(FILES)
 RESULT = Result(local_id="id", claim="claim", outcome=Outcome.SENT)
+A_CHANGE = Change(budgets=["main"], contacts=["c"], values=["v"], waits_at="c", facts={"legs": {"c": [1, ""]}})
 A_KEY = NewApiKey(name="n", scopes=(Scope.READ,))
 LIBRARIES = {file.name.removesuffix(".lua") for file in (FOLDER / "lib").iterdir()} - {"base", "fields"}
 MOST_NAMES = 90
@@ -103,6 +105,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "read_scopes": scripts.read_scopes(KEYS, ["sender:sms"] * items),
         "note_budgets": scripts.note_budgets(KEYS, ["main"] * items),
         "read_key_ids": scripts.read_key_ids(KEYS, index="expiry", cursor="0"),
+        "record_contacts": scripts.record_contacts(KEYS, [A_CHANGE] * items),
         "close_chat": scripts.close_chat(KEYS, contact="c", instances=["i"]),
         "create_key": scripts.create_key(KEYS, "k", digest="d", wanted=A_KEY, lives=None, until=None),
         "read_key": scripts.read_key(KEYS, "k"),

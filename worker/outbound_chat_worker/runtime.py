@@ -102,6 +102,7 @@ class Runtime:
             # Those of other budgets too: a sender that moved keeps its limits for the jobs that wait in its old budget.
             "senders": {name: _limits(sender, senders) for name, sender in senders.items()},
             "weights": chosen.weights,
+            "contacts": self.settings.contact_events is not None,
         }
 
     def warn_newer_version(self, budget: str, jobs: int) -> None:

@@ -16,7 +16,17 @@ from typing import Any, Self, TypeVar, Unpack, overload
 from outbound_chat.client.closing import Closable
 from outbound_chat.client.loops import InLoop
 from outbound_chat.client.signatures import show_options
-from outbound_chat.client.steps import cancelling, dead_letters, holds, jobs, lists, progress, suppression, webhooks
+from outbound_chat.client.steps import (
+    cancelling,
+    contact_events,
+    dead_letters,
+    holds,
+    jobs,
+    lists,
+    progress,
+    suppression,
+    webhooks,
+)
 from outbound_chat.client.steps.base import Ahead, Later, Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
@@ -34,6 +44,7 @@ from outbound_chat.client.steps.why import why
 from outbound_chat.client.sync import POLL_SECONDS, OutboundChat, Page
 from outbound_chat.client.waiters import Waiter
 from outbound_chat.model.batches import Batch, BatchReceipt, EarlierBatch, Preflight
+from outbound_chat.model.contact_events import Outcome
 from outbound_chat.model.errors import (
     InvalidJob,
     NotDurable,
@@ -362,6 +373,9 @@ class AsyncOutboundChat(Closable):
 
     async def contact_closed(self, contact_id: str) -> bool:
         return await self._run(holds.contact_closed(self._context, contact_id))
+
+    async def ingest_contact_events(self, events: Iterable[object]) -> list[Outcome]:
+        return await self._run(contact_events.ingest(self._context, events))
 
     async def budgets(self) -> list[BudgetStatus]:
         return await self._run(lists.budgets(self._context))

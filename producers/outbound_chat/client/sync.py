@@ -13,7 +13,17 @@ from typing import Any, Protocol, Self, TypeVar, Unpack, overload
 
 from outbound_chat.client.closing import Closable
 from outbound_chat.client.signatures import show_options
-from outbound_chat.client.steps import cancelling, dead_letters, holds, jobs, lists, progress, suppression, webhooks
+from outbound_chat.client.steps import (
+    cancelling,
+    contact_events,
+    dead_letters,
+    holds,
+    jobs,
+    lists,
+    progress,
+    suppression,
+    webhooks,
+)
 from outbound_chat.client.steps.base import Ahead, Later, Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
@@ -29,6 +39,7 @@ from outbound_chat.client.steps.validation import several
 from outbound_chat.client.steps.waits import Ending, Until, check_until, is_over, time_is_over
 from outbound_chat.client.steps.why import why
 from outbound_chat.model.batches import Batch, BatchReceipt, EarlierBatch, Preflight
+from outbound_chat.model.contact_events import Outcome
 from outbound_chat.model.errors import InvalidJob, NotDurable, OutboundChatError, StoreError, StoreUnavailable
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
@@ -580,6 +591,17 @@ class OutboundChat(Closable):
         https://docs.aws.amazon.com/connect/latest/adminguide/contact-events.html
         """
         return self._run(holds.contact_closed(self._context, contact_id))
+
+    def ingest_contact_events(self, events: Iterable[object]) -> list[Outcome]:
+        """Applies events about contacts and messages; returns the outcome of each, in their order.
+
+        An event is JSON as text or bytes, or the object in it: as Amazon Connect, AWS End User Messaging SMS or Social
+        sends it to EventBridge or SNS, with or without their envelopes. It frees the place of a chat that ended, and
+        sets `contact` and `delivery` of its job. Late, repeated and disordered events do no harm, and a wrong event
+        does not stop the others. It takes a round trip per budget and 100 events.
+        https://docs.aws.amazon.com/connect/latest/adminguide/contact-events.html
+        """
+        return self._run(contact_events.ingest(self._context, events))
 
     def budgets(self) -> list[BudgetStatus]:
         """Returns the status of all budgets: rate, jobs, workers and holds. It takes two round trips per budget."""

@@ -85,6 +85,13 @@ KINDS = (
         "the same with encrypted numbers: blind index -> since ms, encrypted number and reason; and the key's name",
     ),
     KeyKind("calls:*", "zset", Lifetime.TTL, "running calls of a sender with limits: id -> end of lease ms"),
+    KeyKind(
+        "contact:*", "string", Lifetime.TTL, "the job that started a contact, or what events said before: id or JSON"
+    ),
+    KeyKind(
+        "contact_events", "hash", Lifetime.BUDGET, "events by outcome, deliveries by state, last event: counts, ms"
+    ),
+    KeyKind("lifetimes:*", "list", Lifetime.TTL, "how long the last 200 chats of an instance lasted: seconds"),
     KeyKind("chats:*", "zset", Lifetime.TTL, "open chats of an instance: contact -> assumed end ms"),
     KeyKind(
         "workers",

@@ -101,6 +101,7 @@ class Worker:
             keep_requests_ms=in_ms(settings.results.keep_requests),
             senders={name: _limits(sender) for name, sender in senders.items()},
             weights=settings.budgets[keys.budget].weights,
+            contacts=True,
         )
         self._store.run(call)
 

@@ -1,8 +1,10 @@
 """What all methods of a client use: settings, encryption, names of keys, senders and budgets."""
 
+from functools import cached_property
 from typing import Any
 
 from outbound_chat.client.steps.validation import Errors
+from outbound_chat.contact_events import KnownSources
 from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.errors import FieldError, InvalidJob, SettingsError
 from outbound_chat.model.ids import split_id
@@ -36,6 +38,11 @@ class Context:
         """In which lists new jobs are found."""
         self.now = utc_now
         """The time for checks of `send_at` and `expires_at`. What is due is decided by the clock of Redis."""
+
+    @cached_property
+    def known_sources(self) -> KnownSources:
+        """Where events about contacts may come from."""
+        return KnownSources.of(self.settings)
 
     def keys(self, budget: str) -> Keys:
         """Returns the names of a budget's keys."""

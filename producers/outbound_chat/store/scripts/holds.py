@@ -23,13 +23,15 @@ def configure(
     keep_requests_ms: int,
     senders: Mapping[str, Mapping[str, Any]],
     weights: Mapping[str, float],
+    contacts: bool = False,
 ) -> ScriptCall[str]:
     """Writes the budget's settings; returns their version before, empty for none.
 
     `senders`: the limits of each sender, as `configure.lua` lists them. `weights`: the turns of each tenant.
+    `contacts`: whether calls are recorded with their contacts.
     """
     limits: list[str | float] = [rate, burst, max_pumps, keep_ms, keep_requests_ms]
-    args = [version, *limits, json.dumps(senders), json.dumps(weights)]
+    args = [version, *limits, json.dumps(senders), json.dumps(weights), int(contacts)]
     return ScriptCall("configure", keys, args, str)
 
 

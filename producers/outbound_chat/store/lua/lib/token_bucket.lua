@@ -23,14 +23,15 @@ local LATE_MS = 10 -- of a bucket of one: a pump's timer may be late without los
 
 -- Return the budget as it is now; nil while it has no readable settings.
 function token_bucket.load()
-  local ceiling, burst, max_pumps = unpack(try('HMGET', key('settings'), 'rate', 'burst', 'max_pumps') or {})
+  local ceiling, burst, max_pumps, contacts = unpack(
+    try('HMGET', key('settings'), 'rate', 'burst', 'max_pumps', 'contacts') or {})
   ceiling, burst, max_pumps = number_in(ceiling, 1e-9, 1e9), number_in(burst, 0, 1e9), number_in(max_pumps, 0, 1e9)
   if not (ceiling and burst and max_pumps) then
     return nil
   end
-  local of_ceiling, tokens, at_ms, rate, known, passed, measured_ms, cut_ms, limited_ms = unpack(
+  local of_ceiling, tokens, at_ms, rate, known, passed, measured_ms, cut_ms, limited_ms, contacts_ms = unpack(
     try('HMGET', key('bucket'), 'ceiling', 'tokens', 'at_ms', 'rate', 'known', 'passed', 'measured_ms', 'cut_ms',
-      'limited_ms') or {})
+      'limited_ms', 'contacts_until') or {})
   local learned = tonumber(of_ceiling) == ceiling
   local function past(ms, otherwise)
     -- After a backward step of the clock everything counts from now.
@@ -47,6 +48,8 @@ function token_bucket.load()
     measured_ms = learned and past(measured_ms, EXACT_NOW_MS) or EXACT_NOW_MS,
     cut_ms = past(cut_ms, 0),
     limited_ms = past(limited_ms, 0),
+    -- Whether events about contacts come: by the settings, or since somebody brought some.
+    records_contacts = contacts == '1' or number_in(contacts_ms, NOW, 1e15) ~= nil,
   }
   budget.most = math.max(budget.burst * budget.rate / ceiling, 1 + LATE_MS * budget.rate / 1000)
   local elapsed_ms = EXACT_NOW_MS - past(at_ms, EXACT_NOW_MS)

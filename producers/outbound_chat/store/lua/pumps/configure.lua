@@ -9,6 +9,7 @@
 -- ARGV[7] senders: JSON object, name -> limits of the sender: instance, number, and if there is a limit number_rate
 --         (parts a second), concurrency (calls), max_chats, peers (senders of the instance)
 -- ARGV[8] weights: JSON object, tenant -> its turns for each turn of the others
+-- ARGV[9] contacts: 1 if calls are recorded with their contacts, since events about them come; else 0
 -- reply   the version before, '' for none
 -- keeps   the worker that was started last, or the order that was given last, decides; gates are tried again, since
 --         their limits may have changed
@@ -35,7 +36,7 @@ if before == nil then
   redis.call('DEL', key('settings'))
 end
 redis.call('HSET', key('settings'), 'version', ARGV[1], 'rate', ARGV[2], 'burst', ARGV[3], 'max_pumps', ARGV[4],
-  'keep_ms', ARGV[5], 'keep_requests_ms', ARGV[6], 'written_at', digits(NOW))
+  'keep_ms', ARGV[5], 'keep_requests_ms', ARGV[6], 'contacts', ARGV[9], 'written_at', digits(NOW))
 try_gates()
 write_map('senders', ARGV[7], cjson.encode)
 try_gates()

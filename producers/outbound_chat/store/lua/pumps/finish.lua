@@ -10,7 +10,7 @@
 --         'gone' (no record) or 'newer' (a newer version wrote it: nothing changed, and its lease runs out)
 -- keeps   only the claim that has the lease moves a job, but a ContactId is recorded whenever it comes; a job that may
 --         have been sent ends `sent` or `uncertain`; a repeat changes nothing
--- uses: attempts counts gates holds lanes records token_bucket transitions
+-- uses: attempts contact_facts counts gates holds lanes records token_bucket transitions
 local WIDTH = 15
 -- The position of each value of a result after its id.
 local CLAIM_ID, OUTCOME, DELAY_MS, MAYBE, CONTACT_ID, CODE, AWS_CODE, MESSAGE = 1, 2, 3, 4, 5, 6, 7, 8
@@ -19,8 +19,35 @@ local COSTS_NO_ATTEMPT = { snooze = true, hold = true, not_called = true }
 -- Results that say nothing about the provider's limit, since the call may not have reached it.
 local NOT_ABOUT_RATE = { throttled = true, unreachable = true, no_answer = true }
 local reply, refund, pause_ms = {}, 0, 0
+local budget
 -- When the calls that passed the provider's limit, and those that did not, were claimed.
 local passed, throttled = {}, {}
+
+local function load_budget()
+  if budget == nil then
+    budget = token_bucket.load() or false
+  end
+  return budget
+end
+
+-- End the job with the contact that its call has started, which may have ended already, or gone on as another one.
+local function end_sent(id, head, contact, chat_ms, finalize)
+  head[CONTACT] = contact
+  local facts = load_budget() and budget.records_contacts and contact_facts.begin(id, head)
+  if not (facts and facts.legs[contact]) then
+    attempts.open_chat(head, contact, chat_ms)
+  end
+  for leg, about in pairs(facts and facts.legs or {}) do
+    if about[1] == 0 then
+      attempts.open_chat(head, leg, chat_ms)
+    end
+  end
+  local word = finalize()
+  if head[FACTS] then
+    contact_facts.announce(id, { legs = {} }, facts)
+  end
+  return word
+end
 
 -- Record the ContactId of a call whose lease was lost, or whose job had ended `uncertain`.
 local function record_late(id, head, request, contact, chat_ms)
@@ -31,15 +58,15 @@ local function record_late(id, head, request, contact, chat_ms)
   if from == 'sent' then
     return from
   end
-  head[CONTACT] = contact
-  attempts.open_chat(head, contact, chat_ms)
-  if from == 'queued' then
-    return transitions.end_waiting(id, head, request, 'sent')
-  elseif from == 'sending' then
-    attempts.finish(id, head)
-    from = 'leased'
-  end
-  return transitions.finalize(id, head, request, from, 'sent')
+  return end_sent(id, head, contact, chat_ms, function()
+    if from == 'queued' then
+      return transitions.end_waiting(id, head, request, 'sent')
+    elseif from == 'sending' then
+      attempts.finish(id, head)
+      from = 'leased'
+    end
+    return transitions.finalize(id, head, request, from, 'sent')
+  end)
 end
 
 -- Whether the job's last two calls were throttled too: if other calls pass, the reason is this job and not the rate.
@@ -63,9 +90,9 @@ local function record(id, head, request, i)
     passed[#passed + 1] = called_at
   end
   if outcome == 'sent' then
-    head[CONTACT] = ARGV[i + CONTACT_ID]
-    attempts.open_chat(head, head[CONTACT], tonumber(ARGV[i + CHAT_MS]))
-    return transitions.finalize(id, head, request, 'leased', 'sent')
+    return end_sent(id, head, ARGV[i + CONTACT_ID], tonumber(ARGV[i + CHAT_MS]), function()
+      return transitions.finalize(id, head, request, 'leased', 'sent')
+    end)
   end
   if ARGV[i + MAYBE] == '1' and head[MAYBE_SENT] == 0 then
     head[MAYBE_SENT] = called_at
@@ -111,7 +138,7 @@ for i = 1, #ARGV, WIDTH do
   reply[#reply + 1] = word
 end
 
-local function settle_budget(budget)
+local function settle_budget()
   for _, claimed_ms in ipairs(passed) do
     token_bucket.note_passed(budget, claimed_ms)
   end
@@ -126,9 +153,8 @@ local function settle_budget(budget)
   token_bucket.save(budget)
 end
 
-local budget = #passed + #throttled + refund > 0 and token_bucket.load()
-if budget then
-  settle_budget(budget)
+if #passed + #throttled + refund > 0 and load_budget() then
+  settle_budget()
 end
 counts.write()
 attempts.open_changed_gates()

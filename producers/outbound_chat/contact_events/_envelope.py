@@ -1,0 +1,70 @@
+"""Unwraps events: SNS and EventBridge put them into envelopes, and all of it may come as text."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from outbound_chat.contact_events import _connect
+from outbound_chat.contact_events._known import KnownSources
+from outbound_chat.model.contact_events import Change, Outcome
+
+MOST_BYTES = 1_048_576
+"""The largest message of SQS. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas.html"""
+_MOST_ENVELOPES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an event comes from, by its envelopes; empty: they don't tell."""
+
+    source: str = ""
+    kind: str = ""
+    account: str = ""
+    region: str = ""
+    time: str = ""
+
+
+def read_event(raw: object, known: KnownSources) -> Change | Outcome:
+    """Returns what an event changes; an `Outcome` if it changes nothing.
+
+    `raw`: JSON as bytes or text, or what it contains; bare, or in an envelope of EventBridge or SNS. No input raises.
+    """
+    event, origin = raw, Origin()
+    for _ in range(_MOST_ENVELOPES):
+        if isinstance(event, bytes | bytearray | str):
+            event = _parsed(event)
+        if not isinstance(event, Mapping):
+            return Outcome.UNREADABLE
+        if event.get("Type") == "Notification" and "Message" in event:
+            _, _, _, region, account, *_ = (*_text(event, "TopicArn").split(":"), "", "", "", "", "")
+            event, origin = event["Message"], replace(origin, account=account, region=region)
+        elif "detail-type" in event and "detail" in event:
+            origin = Origin(*(_text(event, name) for name in ("source", "detail-type", "account", "region", "time")))
+            event = event["detail"]
+        else:
+            return _read_bare(event, origin, known)
+    return Outcome.UNREADABLE
+
+
+def _parsed(raw: bytes | bytearray | str) -> object:
+    if len(raw) > MOST_BYTES:
+        return None
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _text(event: Mapping[object, object], name: str) -> str:
+    value = event.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _read_bare(event: Mapping[object, object], origin: Origin, known: KnownSources) -> Change | Outcome:
+    if origin.source == "aws.connect":
+        is_contact_event = origin.kind in {_connect.KIND, f"AWS {_connect.KIND}"}
+    else:
+        is_contact_event = not origin.source and _connect.is_contact_event(event)
+    if is_contact_event:
+        return _connect.read(event, known, account=origin.account, region=origin.region, time=origin.time)
+    return Outcome.UNKNOWN

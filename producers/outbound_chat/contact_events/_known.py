@@ -1,0 +1,49 @@
+"""Which accounts, Regions and instances belong to the senders of the settings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from outbound_chat.model.times import in_ms
+from outbound_chat_config import Settings, chat_duration
+
+
+@dataclass(frozen=True, slots=True)
+class KnownInstance:
+    """An instance of the senders."""
+
+    budgets: Sequence[str]
+    counts_chats: bool
+    """Whether a sender limits its open chats."""
+    chat_ms: int
+    """How long its chats last at most, in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSources:
+    """Where events may come from."""
+
+    instances: Mapping[tuple[str, str, str], KnownInstance]
+    """By account, Region and id."""
+    accounts: Mapping[tuple[str, str], Sequence[str]]
+    """Budgets by account and Region."""
+    count_all: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Returns the sources of the settings' senders, from their `source` and `instance_id`."""
+        of_instance: dict[tuple[str, str, str], list[str]] = {}
+        for name, sender in settings.senders.items():
+            _, _, _, region, account, *_ = sender.source.split(":")
+            of_instance.setdefault((account, region, sender.instance_id), []).append(name)
+        instances, accounts = {}, dict[tuple[str, str], set[str]]()
+        for where, names in of_instance.items():
+            senders = [settings.senders[name] for name in names]
+            budgets = sorted({sender.budget for sender in senders})
+            longest = max((chat_duration(sender) for sender in senders), default=timedelta())
+            counts = any(sender.max_open_chats for sender in senders)
+            instances[where] = KnownInstance(budgets, counts, in_ms(longest))
+            accounts.setdefault(where[:2], set()).update(budgets)
+        count_all = settings.contact_events is not None and settings.contact_events.count_all
+        return cls(instances, {where: sorted(budgets) for where, budgets in accounts.items()}, count_all)

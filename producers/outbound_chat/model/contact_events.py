@@ -1,0 +1,78 @@
+"""What an event about a contact changes: a value, the same for every door through which events come."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+
+class Outcome(StrEnum):
+    """What became of an event."""
+
+    CHANGED = "changed"
+    """It told something new about a job, or freed the place of a chat."""
+    SAME = "same"
+    """It told nothing new: it came before, or it is of a kind that changes nothing."""
+    UNMATCHED = "unmatched"
+    """It is about a contact that no job is known to have started. The result of the call may not be recorded yet."""
+    LATE = "late"
+    """The record of its job is gone; see `results.keep`."""
+    FOREIGN = "foreign"
+    """It is of another account, Region, instance or channel than the senders of the settings."""
+    UNKNOWN = "unknown"
+    """Its kind is none that outbound-chat reads."""
+    UNREADABLE = "unreadable"
+    """It is not a JSON object, or a field of it is missing or invalid."""
+
+
+Facts: TypeAlias = Mapping[str, object]
+"""What an event says of a contact. Scripts merge it into what is known, whatever the order of the events:
+
+    {"legs": {"<ContactId>": [ended_ms, reason]}, "delivery": [state, at_ms, basis, code]}
+
+`legs`: contacts of the chat, of which a transfer adds one; `ended_ms` is 0 while it is open. Both keys may be missing.
+"""
+
+
+class PlaceMove(StrEnum):
+    """What an event does to the open chats of an instance."""
+
+    OPEN = "open"
+    """A chat began that may count although no job started it (`contact_events.count_all`)."""
+    END = "end"
+    """The chat ended."""
+    MOVE = "move"
+    """The chat continues as another contact, after a transfer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The place of a chat among those that its instance may have open."""
+
+    move: PlaceMove
+    instance: str
+    contact: str
+    before: str = ""
+    """The contact from which the chat was transferred."""
+    until_ms: int = 0
+    """When the chat ends at the latest, if no event reports its end."""
+    count_all: bool = False
+    """Whether chats count that no job started."""
+    seconds: int = -1
+    """How long the contact lasted, if it has ended and the event tells; -1: unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What one event changes."""
+
+    budgets: Sequence[str]
+    """Budgets whose job it may be about."""
+    contacts: Sequence[str] = ()
+    """ContactIds that it names, its own first, then those that it continues."""
+    values: Sequence[str] = ()
+    """Texts that may be a ContactId or the id of a job, if it names no contact."""
+    waits_at: str = ""
+    """ContactId with which the facts wait until a job is known to have started it; empty: they don't wait."""
+    facts: Facts = field(default_factory=dict)
+    place: Place | None = None

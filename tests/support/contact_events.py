@@ -1,0 +1,38 @@
+"""Contact events as EventBridge delivers them.
+
+https://docs.aws.amazon.com/connect/latest/adminguide/contact-events.html
+"""
+
+from typing import Any
+
+from tests.support.harness import INSTANCE_ID, SOURCE
+
+REGION, ACCOUNT = SOURCE.split(":")[3:5]
+INSTANCE_ARN = f"arn:aws:connect:{REGION}:{ACCOUNT}:instance/{INSTANCE_ID}"
+
+
+def contact_event(kind: str, contact: str, **detail: Any) -> dict[str, Any]:
+    """An event of the instance of `harness.sender`; `detail` changes fields, None removes one."""
+    fields = {
+        "eventType": kind,
+        "contactId": contact,
+        "channel": "CHAT",
+        "instanceArn": INSTANCE_ARN,
+        "initiationMethod": "API",
+        "initiationTimestamp": "2026-05-01T09:00:00.000Z",
+        **({"disconnectTimestamp": "2026-05-01T09:05:00.000Z"} if kind in {"DISCONNECTED", "COMPLETED"} else {}),
+        "segmentAttributes": {"connect:Subtype": {"ValueString": "connect:SMS"}},
+        "tags": {"aws:connect:instanceId": INSTANCE_ID},
+        **detail,
+    }
+    return {
+        "version": "0",
+        "id": "00000000-0000-4000-8000-000000000000",
+        "detail-type": "Amazon Connect Contact Event",
+        "source": "aws.connect",
+        "account": ACCOUNT,
+        "time": "2026-05-01T09:05:01Z",
+        "region": REGION,
+        "resources": [f"{INSTANCE_ARN}/contact/{contact}", INSTANCE_ARN],
+        "detail": {name: value for name, value in fields.items() if value is not None},
+    }
