@@ -20,7 +20,7 @@ from outbound_chat import (
 from outbound_chat.model.json import to_json
 from outbound_chat.model.times import from_ms
 from outbound_chat.testing import InMemoryOutboundChat
-from tests.support.facts import AT_MS, delivered, ended, record_contacts, write_facts
+from tests.support.facts import AT_MS, delivered, ended, match_receipts, write_facts
 from tests.support.harness import number
 
 UNKNOWN = Delivery(state=DeliveryState.UNKNOWN, final=False, basis=Basis.NONE, code="", at=None, contradicted=False)
@@ -111,15 +111,10 @@ def test_json_has_no_delivery_before_the_job_is_sent(chat: InMemoryOutboundChat,
     assert json.loads(to_json(sent))["delivery"] == unknown
 
 
-def test_a_wait_for_more_ends_at_once_if_nobody_brings_events(chat: InMemoryOutboundChat, sent: Job) -> None:
-    assert chat.wait(sent.id, until="ended").contact is None
-    assert chat.wait(sent.id, until="delivered").delivery == UNKNOWN
-
-
 def test_a_wait_for_more_ends_with_a_job_that_is_not_sent(
     chat: InMemoryOutboundChat, redis: fakeredis.FakeRedis
 ) -> None:
-    record_contacts(redis, receipts=3)
+    match_receipts(redis)
     job = chat.enqueue(sender="support", to=number(2), text="Hello")
     chat.finish_as("failed")
     assert chat.wait(job.id, until="delivered").state is JobState.FAILED
@@ -128,7 +123,6 @@ def test_a_wait_for_more_ends_with_a_job_that_is_not_sent(
 def test_a_wait_for_the_contact_lasts_until_it_has_ended(
     chat: InMemoryOutboundChat, redis: fakeredis.FakeRedis, sent: Job
 ) -> None:
-    record_contacts(redis)
     with pytest.raises(WaitTimeout, match="no event of its contact has come"):
         chat.wait(sent.id, until="ended")
     write_facts(redis, sent.id, {"legs": {"c-1": [0, ""]}})
@@ -142,13 +136,12 @@ def test_a_wait_for_the_delivery_lasts_while_a_receipt_may_come(
     chat: InMemoryOutboundChat, redis: fakeredis.FakeRedis, sent: Job
 ) -> None:
     """A receipt may come after the contact has ended, but not where none ever named a contact."""
-    record_contacts(redis)
     with pytest.raises(WaitTimeout, match="no receipt names this contact"):
         chat.wait(sent.id, until="delivered")
     write_facts(redis, sent.id, ended())
     assert chat.wait(sent.id, until="delivered").delivery == UNKNOWN
 
-    record_contacts(redis, receipts=1)
+    match_receipts(redis)
     with pytest.raises(WaitTimeout):
         chat.wait(sent.id, until="delivered")
     write_facts(redis, sent.id, {**ended(), **delivered("carrier")})
@@ -167,7 +160,6 @@ def test_nobody_can_wait_for_anything_else(chat: InMemoryOutboundChat, sent: Job
 def test_the_client_for_asyncio_waits_for_the_same(
     chat: InMemoryOutboundChat, redis: fakeredis.FakeRedis, sent: Job
 ) -> None:
-    record_contacts(redis)
     client = chat.asynchronous()
     with pytest.raises(WaitTimeout, match="has not ended yet"):
         asyncio.run(client.wait(sent.id, until="ended"))

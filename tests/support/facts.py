@@ -29,8 +29,6 @@ def delivered(state: str = "delivered", *, basis: str = "context", code: str = "
     return {"legs": {}, "delivery": [state, AT_MS, basis, code]}
 
 
-def record_contacts(redis: Any, *, receipts: int = 0, prefix: str = "oc", budget: str = "main") -> None:
-    """Lets a budget record contacts, as if somebody brought events, some of them receipts that a job was found for."""
-    redis.hset(f"{prefix}:{{{budget}}}:settings", "contacts", "1")
-    if receipts:
-        redis.hset(f"{prefix}:{{{budget}}}:contact_events", "matched:context", receipts)
+def match_receipts(redis: Any, *, prefix: str = "oc", budget: str = "main") -> None:
+    """Notes that a job was found for a receipt, as `record_contacts` does."""
+    redis.hset(f"{prefix}:{{{budget}}}:contact_events", "matched:context", 1)

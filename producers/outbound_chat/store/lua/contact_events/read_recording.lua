@@ -5,4 +5,8 @@
 -- keeps   nothing is written
 local until_ms = number_in(try('HGET', key('bucket'), 'contacts_until'), 0, 1e15) or 0
 local recorded = until_ms > NOW or try('HGET', key('settings'), 'contacts') == '1'
-return { recorded and 1 or 0, number_in(try('HGET', key('contact_events'), 'matched:context'), 0, 1e15) or 0 }
+local matched = 0
+for _, known in ipairs(try('HMGET', key('contact_events'), 'matched:context', 'matched:carrier') or {}) do
+  matched = matched + (number_in(known, 0, 1e15) or 0)
+end
+return { recorded and 1 or 0, matched }
