@@ -337,7 +337,7 @@ def test_whoever_waits_for_the_end_of_a_chat_is_woken_by_it(
     job = chat.enqueue(sender="support", to=number(1))
     _send_all(store)
     keys, contact = store.keys("main"), f"contact-{job.id.partition('.')[2]}"
-    change = {"budgets": ["main"], "contacts": [contact], "waits_at": contact}
+    change: dict[str, Any] = {"budgets": ["main"], "contacts": [contact], "waits_at": contact}
     facts: dict[str, Any] = {"legs": {contact: [0, ""]}, "delivery": ["pending", 5, "context", ""]}
     # The first event lets the budget record contacts; the job was sent before that.
     store.run(scripts.record_contacts(keys, [Change(**change, facts=facts)]))

@@ -79,9 +79,9 @@ def test_the_record_keeps_the_state_of_the_webhook_about_the_end(ledger: Ledger)
             settle(ledger, webhook, "delivered")
         else:
             settle(ledger, webhook, "dead", code="status_410")
-    webhook = ledger.job(local_id).webhook
-    assert webhook is not None
-    assert webhook.state is WebhookState.DELIVERED
+    state = ledger.job(local_id).webhook
+    assert state is not None
+    assert state.state is WebhookState.DELIVERED
     assert ledger.job(local_id).contact is not None
 
 

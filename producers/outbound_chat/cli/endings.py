@@ -31,7 +31,7 @@ def ends_of(
     ends: list[Waited] = []
     errors: list[BaseException] = []
     try:
-        with resumable(*waited):
+        with resumable(*waited, until=until):
             for one in waited:
                 try:
                     ends.append(_end_of(chat, one, max(0.0, deadline - time.monotonic()), until))

@@ -186,6 +186,7 @@ class WaitTimeout(OutboundChatError, TimeoutError, code="wait_timeout"):
     def __init__(self, id_: str, why: Why | None = None, explanation: str = "", until: str = "final") -> None:
         """`explanation`: overrides that of `why`. `until`: what was waited for."""
         self.id = id_
+        self.until = until
         self.why = why
         """Why the job waits, as from `OutboundChat.why`; for a batch, why its next job waits. None: it is unknown, or
         no job of the batch waits."""
