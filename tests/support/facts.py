@@ -26,7 +26,7 @@ def ended(*, reason: str = "CUSTOMER_DISCONNECT", at_ms: int = AT_MS, contact: s
 
 def delivered(state: str = "delivered", *, basis: str = "context", code: str = "") -> dict[str, Any]:
     """The facts of a delivery."""
-    return {"legs": {}, "delivery": [state, AT_MS, basis, code]}
+    return {"delivery": [state, AT_MS, basis, code]}
 
 
 def match_receipts(redis: Any, *, prefix: str = "oc", budget: str = "main") -> None:
