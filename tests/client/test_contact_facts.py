@@ -73,7 +73,7 @@ def test_a_stronger_receipt_hides_a_failure_and_says_so(
     chat: InMemoryOutboundChat, redis: fakeredis.FakeRedis, sent: Job
 ) -> None:
     failure = [AT_MS, "context", "carrier_blocked"]
-    now = facts_of(chat, redis, sent, {"legs": {}, "undelivered": failure}).delivery
+    now = facts_of(chat, redis, sent, {"delivery": ["undelivered", *failure], "undelivered": failure}).delivery
     assert (now.state, now.code, now.contradicted) == (DeliveryState.UNDELIVERED, "carrier_blocked", False)
     now = facts_of(chat, redis, sent, {**delivered("answered", basis="contact"), "undelivered": failure}).delivery
     assert (now.state, now.code, now.contradicted) == (DeliveryState.ANSWERED, "", True)

@@ -108,8 +108,7 @@ class InMemoryOutboundChat(OutboundChat):
             ValueError: the job is not `sent`.
             UnknownJob: no job has this id.
         """
-        job_id, contact_id = self._contact_of(job)
-        return self._tell(job_id, {"legs": {contact_id: [to_ms(self.clock.now()), reason]}})
+        return self._tell(job, lambda contact_id: {"legs": {contact_id: [to_ms(self.clock.now()), reason]}})
 
     def deliver(
         self, job: str | Job | EnqueuedJob, state: DeliveryState | str = DeliveryState.DELIVERED, *, code: str = ""
@@ -128,19 +127,16 @@ class InMemoryOutboundChat(OutboundChat):
             raise ValueError(f"state {str(state)!r} {closest(state, sorted(said))}")
         basis = Basis.CONTACT if state == DeliveryState.ANSWERED else Basis.CONTEXT
         entry = [DeliveryState(state), to_ms(self.clock.now()), basis, code]
-        return self._tell(self._contact_of(job)[0], {"delivery": entry})
+        return self._tell(job, lambda _: {"delivery": entry})
 
-    def _contact_of(self, job: str | Job | EnqueuedJob) -> tuple[str, str]:
+    def _tell(self, job: str | Job | EnqueuedJob, facts: Callable[[str], Mapping[str, object]]) -> Job:
         now = self.status(job if isinstance(job, str) else job.id)
         if now.contact_id is None:
             raise ValueError(f"job {now.id} has no contact: it is {now.state}; end it as sent first")
-        return now.id, now.contact_id
-
-    def _tell(self, job_id: str, facts: Mapping[str, object]) -> Job:
-        budget = job_id.partition(".")[0]
-        change = Change(budgets=[budget], values=[job_id], facts=facts)
+        budget = now.id.partition(".")[0]
+        change = Change(budgets=[budget], values=[now.id], facts=facts(now.contact_id))
         self._run(ask(scripts.record_contacts(self._context.keys(budget), [change])))
-        return self.status(job_id)
+        return self.status(now.id)
 
     def asynchronous(self) -> AsyncOutboundChat:
         """Returns a client for asyncio with the same jobs. It can be used in any event loop."""

@@ -32,7 +32,7 @@ from outbound_chat.store.scripts.batches import (
     read_shared,
 )
 from outbound_chat.store.scripts.budgets import read_budget, read_key_ids
-from outbound_chat.store.scripts.contact_events import MOST_CHANGES, record_contacts
+from outbound_chat.store.scripts.contact_events import MOST_CHANGES, Recording, read_recording, record_contacts
 from outbound_chat.store.scripts.dead import (
     DeadCursor,
     Replayed,
@@ -97,7 +97,6 @@ from outbound_chat.store.scripts.pumps import (
     maintain,
     renew,
 )
-from outbound_chat.store.scripts.recording import Recording, read_recording
 from outbound_chat.store.scripts.suppression import (
     FIRST_PAGE,
     Listed,
