@@ -169,7 +169,7 @@ def wait(
     0 only if every message is known to have arrived.
 
     $ outbound-chat wait main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --timeout 60
-    $ outbound-chat wait main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --until ended
+    $ outbound-chat wait main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR-42 --until ended
     """
     with OutboundChat.from_settings(load_settings()) as chat:
         found, unknown = read_each(chat, ids)
