@@ -1,10 +1,13 @@
 """Webhooks about the contact and the delivery of a job: one for each change, and none in the way of the end's."""
 
+import json
+
 import pytest
 
 from outbound_chat.model.contact_events import Change, Outcome
 from outbound_chat.model.jobs import WebhookState
 from outbound_chat.store import scripts
+from outbound_chat.store.records import Field
 
 from .ledger import BUDGET, Ledger
 from .test_webhooks import URL, claim, sent, settle
@@ -111,3 +114,24 @@ def test_a_batch_counts_its_deliveries_and_passes_over_garbage(ledger: Ledger) -
     ledger.redis.hset(ledger.key(f"b:{batch}"), "delivery:carrier", "many")
     assert ledger.batch(lane).sent == 3
     assert "carrier" not in ledger.batch(lane).deliveries
+
+
+@pytest.mark.parametrize(
+    "garbage", ["", 7, [], {}, {"legs": 5, "delivery": ["seen"]}, {"delivery": ["read", 5, "x", ""]}]
+)
+@pytest.mark.parametrize("contacts", [False, True])
+def test_what_another_program_wrote_into_the_place_of_the_facts_stops_no_job(
+    ledger: Ledger, garbage: object, contacts: bool
+) -> None:
+    ledger.configure(contacts=contacts, version="v2")
+    (local_id,) = ledger.add(callback=URL)
+    head = ledger.head(local_id)
+    head += [""] * (int(Field.FACTS) - len(head))
+    raw = f"{json.dumps([*head, garbage])}\n{ledger.request(local_id)}"
+    ledger.redis.set(ledger.key(f"j:{local_id}"), raw, keepttl=True)
+    taken = ledger.take(1)
+    assert ledger.finish(local_id, taken.claim, "sent", contact_id=f"c-{local_id}") == "sent"
+    assert ledger.job(local_id).contact is None
+    if contacts:
+        assert tell(ledger, local_id, legs=ended(local_id)) == "changed"
+        assert ledger.job(local_id).contact is not None
