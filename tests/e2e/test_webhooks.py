@@ -3,12 +3,27 @@
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from outbound_chat import InvalidJob, JobState, OutboundChat
+from outbound_chat import (
+    Basis,
+    ContactFact,
+    Delivery,
+    DeliveryState,
+    InvalidJob,
+    JobState,
+    OutboundChat,
+)
+from outbound_chat.model.times import utc_now
+from outbound_chat.store.scripts import ClaimedWebhook
+from outbound_chat.testing import make_job
 from outbound_chat.webhooks import verify
+from outbound_chat_worker.runtime import Runtime
+from outbound_chat_worker.webhooks.delivery import Delivery as WebhookDelivery
+from outbound_chat_worker.webhooks.posting import Post
 from tests.support.contact_events import contact_event
 from tests.support.harness import SOURCE, Harness, data_of, number, sender
 from tests.support.receiver import Received, Receiver
@@ -101,6 +116,26 @@ def test_what_events_report_later_is_posted_once_for_each_change(stack: Harness,
     assert {state.value: count for state, count in deliveries.items() if count} == {"answered": 1, "unknown": 1}
     assert number(1) not in "".join(one.body.decode() for one in receiver.received)
     assert len(receiver.received) == 5, "a repeat posts nothing"
+
+
+def test_only_what_is_still_true_is_posted(stack: Harness, receiver: Receiver) -> None:
+    """A delivery that changed again has a webhook of its own, and a chat that was transferred is open again."""
+    configure(stack)
+    known: dict[str, Any] = {"basis": Basis.CONTEXT, "code": "", "at": utc_now(), "contradicted": False}
+    job = make_job(
+        "sent",
+        delivery=Delivery(state=DeliveryState.READ, final=True, **known),
+        contact=ContactFact(open=True, ended_at=None, reason=""),
+    )
+    runtime = Runtime(stack.settings)
+    poster, local_id = WebhookDelivery(runtime, "main"), job.id.partition(".")[2]
+    for end, posts in (("delivery.delivered", 0), ("contact_ended", 0), ("failed", 0), ("delivery.read", 1)):
+        claimed = ClaimedWebhook(
+            name=f"{local_id}.{end}", host="127.0.0.1", url=receiver.url, attempts=0, first_ms=0, job=job
+        )
+        result = poster.deliver(claimed, Post(timedelta(seconds=PATIENCE)))
+        assert (result.outcome, len(receiver.received)) == ("delivered", posts)
+    runtime.store.close()
 
 
 def test_a_webhook_about_a_contact_that_was_given_up_is_replayed(stack: Harness, receiver: Receiver) -> None:
