@@ -6,6 +6,7 @@ from typing import Any
 
 import fakeredis
 import pytest
+from hypothesis import given, strategies as st
 
 from outbound_chat import (
     Basis,
@@ -19,6 +20,7 @@ from outbound_chat import (
 )
 from outbound_chat.model.json import to_json
 from outbound_chat.model.times import from_ms
+from outbound_chat.store.contact_facts import read_facts
 from outbound_chat.testing import InMemoryOutboundChat
 from tests.support.facts import AT_MS, delivered, ended, match_receipts, write_facts
 from tests.support.harness import number
@@ -102,6 +104,30 @@ def test_what_another_program_wrote_counts_as_nothing_known(
 ) -> None:
     now = facts_of(chat, redis, sent, garbage)
     assert (now.state, now.contact, now.delivery) == (JobState.SENT, None, UNKNOWN)
+
+
+_ODD = st.recursive(
+    st.sampled_from([None, True, *DeliveryState, *Basis]) | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=20,
+)
+
+
+_NUMBERS = st.integers() | st.floats() | st.integers(0, 2 * AT_MS)
+_NEARLY = {
+    "legs": st.dictionaries(st.text(max_size=3), st.tuples(_NUMBERS, st.text(max_size=3)).map(list)) | _ODD,
+    "delivery": st.tuples(st.sampled_from(DeliveryState), _NUMBERS, st.sampled_from(Basis), st.just("")).map(list)
+    | _ODD,
+    "undelivered": _ODD,
+}
+
+
+@given(st.fixed_dictionaries({}, optional=_NEARLY) | _ODD)
+def test_whatever_stands_there_a_job_can_be_read(facts: object) -> None:
+    """With what is known of it, or with nothing."""
+    contact, delivery = read_facts(facts)
+    assert contact is None or contact.open is (contact.ended_at is None)
+    assert delivery == UNKNOWN or delivery.at is not None
 
 
 def test_json_has_no_delivery_before_the_job_is_sent(chat: InMemoryOutboundChat, sent: Job) -> None:
