@@ -27,6 +27,7 @@ from outbound_chat.cli.watch_tables import snapshot_tables
 from outbound_chat.model.api_keys import ApiKey, KeyState, RateLimit, Scope
 from outbound_chat.model.batches import Batch, ExpiringRow, FaultCount, Preflight, Preview
 from outbound_chat.model.consistency import FindingKind
+from outbound_chat.model.contacts import Basis, ContactFact, Delivery, DeliveryState
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.jobs import Attempt, Job, Webhook, WebhookState
 from outbound_chat.model.operations import (
@@ -85,6 +86,18 @@ def job(**values: Any) -> Job:
     return Job(**{**usual, **values})
 
 
+ENDED = job(
+    contact=ContactFact(open=False, ended_at=NOW + timedelta(minutes=5), reason="CUSTOMER_DISCONNECT"),
+    delivery=Delivery(
+        state=DeliveryState.ANSWERED,
+        final=True,
+        basis=Basis.CONTACT,
+        code="",
+        at=NOW + timedelta(minutes=1),
+        contradicted=True,
+    ),
+)
+
 FAILED = {"state": JobState.FAILED, "contact_id": None, "history": (REFUSED,)}
 WAITS = {"attempts": 0, "contact_id": None, "finished_at": None, "next_attempt_at": NOW}
 JOBS = (
@@ -114,6 +127,12 @@ def batch(**values: Any) -> Batch:
         "rate": 48.5,
         "expected_end": NOW + timedelta(minutes=3),
         "held_by": "",
+        "deliveries": {
+            DeliveryState.UNKNOWN: 12_000,
+            DeliveryState.UNDELIVERED: 12,
+            DeliveryState.DELIVERED: 400,
+            DeliveryState.ANSWERED: 100,
+        },
     }
     return Batch(**{**usual, **values})
 
@@ -415,6 +434,7 @@ SCREENS: dict[str, Callable[[], object]] = {
     "status-batch": lambda: print_batch(BATCHES[0]),
     "status-batch-held": lambda: print_batch(BATCHES[1]),
     "status-job": lambda: print_job(JOBS[0]),
+    "status-job-ended": lambda: print_job(ENDED),
     "status-job-failed": lambda: print_job(DEAD[0]),
     "status-jobs": lambda: print_jobs(JOBS),
     "suppressed": lambda: print_suppressed(SUPPRESSED),

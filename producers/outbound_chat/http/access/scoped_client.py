@@ -161,7 +161,7 @@ class ScopedWebhooks(Scoped):
 
     async def _seen(self, ids: Sequence[str]) -> set[str]:
         """Returns webhooks of jobs and batches that are still kept and that the key may see."""
-        of = {id_: id_.rpartition(".")[0] for id_ in ids}
+        of = {id_: ".".join(id_.split(".")[:2]) for id_ in ids}
         jobs = await self._client.statuses([of[id_] for id_ in ids if not id_.endswith(f".{FINISHED}")])
         shown = {job_id for job_id, job in jobs.items() if job and self._restrictions.show(job)}
         for id_ in ids:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from outbound_chat.model.contact_events import Change, Outcome, Place
 from outbound_chat.model.ids import split_id
@@ -48,3 +49,17 @@ def _local(budget: str, value: str) -> str:
     """Returns the local id of a job of this budget; every other text as it is."""
     parts = split_id(value)
     return parts[1] if parts and parts[0] == budget else value
+
+
+class Recording(NamedTuple):
+    """What events a budget can expect."""
+
+    contacts: bool
+    """Whether calls are recorded with their contacts, since somebody brings events."""
+    receipts: bool
+    """Whether a job was ever found for a receipt of its delivery."""
+
+
+def read_recording(keys: Keys) -> ScriptCall[Recording]:
+    """Reads whether events about the budget's contacts can be expected."""
+    return ScriptCall("read_recording", keys, [], lambda reply: Recording(int(reply[0]) > 0, int(reply[1]) > 0))

@@ -43,8 +43,8 @@ local function end_sent(id, head, contact, chat_ms, finalize)
     end
   end
   local word = finalize()
-  if head[FACTS] then
-    contact_facts.announce(id, { legs = {} }, facts)
+  if facts and head[FACTS] then
+    contact_facts.announce(id, head, { legs = {} }, facts)
   end
   return word
 end
