@@ -57,6 +57,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "holds": ((), {}),
     "contact_closed": (("x",), {}),
     "ingest_contact_events": (([],), {}),
+    "contact_event_status": ((), {}),
     "budgets": ((), {}),
     "lanes": ((), {}),
     "events": ((), {}),

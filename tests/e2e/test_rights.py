@@ -4,6 +4,7 @@ The table in docs/deployment.md says which of them may call it. The others get o
 """
 
 import inspect
+import json
 import re
 import shlex
 import sys
@@ -156,6 +157,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "budgets": {"main": {"rate": 5_000.0, "burst": 500}},
             "senders": {"support": sender(endpoint_url="http://127.0.0.1:9", max_open_chats=1_000)},
         }
+        (folder / "events.json").write_text(json.dumps(ended("c-0")))
         (folder / "rows.csv").write_text(f"to\n{number(1)}\n")
         (folder / "settings.toml").write_text(tomlkit.dumps(values))
         runtime = Runtime(Settings.from_values(**values))
@@ -193,6 +195,7 @@ METHODS: dict[str, Callable[[OutboundChat, World], object]] = {
     "cancel_jobs": lambda chat, world: chat.cancel_jobs([world.job()]),
     "cancel_sender": lambda chat, world: (world.job(), chat.cancel_sender("support")),
     "cancel_tenant": lambda chat, world: (world.job(), chat.cancel_tenant("acme")),
+    "contact_event_status": lambda chat, _: chat.contact_event_status(),
     "contact_closed": lambda chat, world: chat.contact_closed(world.open_chat()),
     "ingest_contact_events": lambda chat, world: chat.ingest_contact_events(
         [contact_event("DISCONNECTED", world.open_chat())]
@@ -242,6 +245,8 @@ METHODS: dict[str, Callable[[OutboundChat, World], object]] = {
     "why": lambda chat, world: chat.why(world.job()),
 }
 COMMANDS: dict[str, Callable[[World], str]] = {
+    "contact-events ingest": lambda world: f"{world.folder}/events.json",
+    "contact-events status": lambda _: "",
     "send": lambda _: f"--sender support --to {number(0)} --text Hi",
     "send --durability fsync": lambda _: f"--sender support --to {number(0)} --text Hi",
     "send-batch": lambda world: f"{world.folder}/rows.csv --sender support --text Hi --name {new_local_id()}",

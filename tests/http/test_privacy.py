@@ -110,6 +110,12 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
             *_asked("/v1/events", "budget"),
             ("GET", "/v1/events", {"headers": {"Last-Event-ID": NUMBER}}),
         ],
+        "ingestContactEvents": [
+            ("POST", "/v1/contact-events", {"json": {"destinationPhoneNumber": NUMBER, TEXT: TEXT}}),
+            ("POST", "/v1/contact-events", {"json": [{"contactId": NUMBER, "instanceArn": TEXT}, NUMBER, [TEXT]]}),
+            ("POST", "/v1/contact-events", {"content": f'["{NUMBER}", {TEXT}'.encode(), "headers": _kind("json")}),
+            *_asked("/v1/contact-events", TEXT),
+        ],
         "health": _asked("/healthz", TEXT),
         "readiness": _asked("/readyz", TEXT),
         "metrics": _asked("/metrics", TEXT),

@@ -105,6 +105,8 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "read_scopes": scripts.read_scopes(KEYS, ["sender:sms"] * items),
         "note_budgets": scripts.note_budgets(KEYS, ["main"] * items),
         "read_key_ids": scripts.read_key_ids(KEYS, index="expiry", cursor="0"),
+        "note_polls": scripts.note_polls(KEYS, polls=1, returned=1, error=""),
+        "read_contact_events": scripts.read_contact_events(KEYS, ["i"] * items),
         "record_contacts": scripts.record_contacts(KEYS, [A_CHANGE] * items),
         "close_chat": scripts.close_chat(KEYS, contact="c", instances=["i"]),
         "create_key": scripts.create_key(KEYS, "k", digest="d", wanted=A_KEY, lives=None, until=None),

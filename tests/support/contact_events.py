@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/connect/latest/adminguide/contact-events.html
 """
 
+import json
 from typing import Any
 
 from tests.support.harness import INSTANCE_ID, SOURCE
@@ -36,3 +37,8 @@ def contact_event(kind: str, contact: str, **detail: Any) -> dict[str, Any]:
         "resources": [f"{INSTANCE_ARN}/contact/{contact}", INSTANCE_ARN],
         "detail": {name: value for name, value in fields.items() if value is not None},
     }
+
+
+def ended(contact: str) -> str:
+    """The end of a chat, as text."""
+    return json.dumps(contact_event("DISCONNECTED", contact))

@@ -182,6 +182,21 @@ class OptOutsStep(bootsteps.StartStopStep):
             from outbound_chat_worker.opt_outs.schedule import OptOutSchedule  # noqa: PLC0415  # only if it is used
 
             self.obj = OptOutSchedule(get_runtime())
+
+
+class ContactEventsStep(bootsteps.StartStopStep):
+    """Reads contact events in the worker's main process, if the settings name a queue."""
+
+    requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
+
+    def start(self, parent: Any) -> None:  # noqa: ARG002  # given by Celery
+        """Starts the poller. The base class stops it."""
+        runtime = get_runtime()
+        wanted = runtime.settings.contact_events
+        if wanted and wanted.queue_url:
+            from outbound_chat_worker.contact_events.poller import QueuePoller  # noqa: PLC0415  # only where it is used
+
+            self.obj = QueuePoller(runtime, wanted)
             self.obj.start()
 
 
@@ -195,7 +210,7 @@ class BrokerStep(bootsteps.StartStopStep):
         _notices.over("broker", "Celery's broker is reachable again")
 
 
-app.steps["worker"].update({WakerStep, OptOutsStep})
+app.steps["worker"].update({WakerStep, OptOutsStep, ContactEventsStep})
 app.steps["consumer"].add(BrokerStep)
 celeryd_init.connect(celery_logs.begin, weak=False)
 

@@ -39,7 +39,7 @@ from outbound_chat.client.steps.validation import several
 from outbound_chat.client.steps.waits import Ending, Until, check_until, is_over, time_is_over
 from outbound_chat.client.steps.why import why
 from outbound_chat.model.batches import Batch, BatchReceipt, EarlierBatch, Preflight
-from outbound_chat.model.contact_events import Outcome
+from outbound_chat.model.contact_events import ContactEventStatus, Outcome
 from outbound_chat.model.errors import InvalidJob, NotDurable, OutboundChatError, StoreError, StoreUnavailable
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
@@ -602,6 +602,13 @@ class OutboundChat(Closable):
         https://docs.aws.amazon.com/connect/latest/adminguide/contact-events.html
         """
         return self._run(contact_events.ingest(self._context, events))
+
+    def contact_event_status(self) -> list[ContactEventStatus]:
+        """Returns for each budget what is known of its contact events: how many came, when, and what became of them.
+
+        It takes a round trip per budget.
+        """
+        return self._run(contact_events.status(self._context))
 
     def budgets(self) -> list[BudgetStatus]:
         """Returns the status of all budgets: rate, jobs, workers and holds. It takes two round trips per budget."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -76,3 +77,27 @@ class Change:
     """ContactId with which the facts wait until a job is known to have started it; empty: they don't wait."""
     facts: Facts = field(default_factory=dict)
     place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactEventStatus:
+    """What is known of the contact events of a budget."""
+
+    budget: str
+    records_contacts: bool
+    """Whether calls are recorded with their contacts, so that later events find their jobs."""
+    outcomes: Mapping[str, int]
+    """How many events had each `Outcome` since the budget exists. An event that came again counts again; one that waits
+    in the queue counts as `unmatched` only once it is given up."""
+    matched: Mapping[str, int]
+    """How many events found their job, by what it was found: `contact` or `context`."""
+    last_events: Mapping[str, datetime | None]
+    """Instance of a sender → when its last event about a chat was applied; None: never."""
+    open_chats: Mapping[str, int]
+    """Instance of a sender → its open chats, if they are counted."""
+    polls: int
+    """How often workers received from the queue; 0: there is no queue, or no worker reads it."""
+    polled_at: datetime | None
+    """When a worker last recorded that it reads the queue, exact to half a minute; None: never."""
+    poll_error: str | None
+    """Code of the error with which the last receive failed; None: it worked."""

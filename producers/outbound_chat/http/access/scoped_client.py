@@ -12,6 +12,7 @@ from outbound_chat.http.access.scoped_dead_letters import ScopedDeadLetters
 from outbound_chat.http.access.scoped_jobs import Scoped, ScopedBatches, ScopedJobs
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
+from outbound_chat.model.contact_events import Outcome
 from outbound_chat.model.operations import BudgetStatus, DeadWebhook, Events, Hold, SuppressedPage, WebhookHost
 from outbound_chat_config import Sender
 
@@ -65,6 +66,11 @@ class ScopedClient:
     def events(self) -> "ScopedEvents":
         """Events."""
         return ScopedEvents(*self._parts)
+
+    @property
+    def contact_events(self) -> "ScopedContactEvents":
+        """Contact events."""
+        return ScopedContactEvents(*self._parts)
 
 
 @dataclass(frozen=True)
@@ -219,3 +225,12 @@ class ScopedEvents(Scoped):
         found = await self._client.events(budget=name, since=since, wait=wait)
         await self._restrictions.check()
         return found
+
+
+class ScopedContactEvents(Scoped):
+    """Contact events. They are of all tenants and senders, so they require a key without restrictions."""
+
+    async def ingest(self, events: Sequence[object]) -> list[Outcome]:
+        """Applies events."""
+        self._restrictions.require_none()
+        return await self._client.ingest_contact_events(events)

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from outbound_chat.model.batches import Batch
+from outbound_chat.model.contact_events import Outcome
 from outbound_chat.model.contacts import ContactFact, Delivery
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Attempt, Job, Webhook
@@ -201,6 +202,16 @@ class Changed(_Model):
 
     changed: int
     """Numbers added or removed."""
+
+
+class Ingested(_Model):
+    """What became of events."""
+
+    counts: dict[str, int]
+    """How many events had each outcome."""
+    outcomes: list[Outcome]
+    """The outcome of each event, in their order: `changed`, `same`, `unmatched`, `late`, `foreign`, `unknown` or
+    `unreadable`."""
 
 
 class WebhookHostList(_Model):

@@ -32,7 +32,14 @@ from outbound_chat.store.scripts.batches import (
     read_shared,
 )
 from outbound_chat.store.scripts.budgets import read_budget, read_key_ids
-from outbound_chat.store.scripts.contact_events import MOST_CHANGES, Recording, read_recording, record_contacts
+from outbound_chat.store.scripts.contact_events import (
+    MOST_CHANGES,
+    Recording,
+    note_polls,
+    read_contact_events,
+    read_recording,
+    record_contacts,
+)
 from outbound_chat.store.scripts.dead import (
     DeadCursor,
     Replayed,

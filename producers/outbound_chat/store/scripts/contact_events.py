@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from outbound_chat.model.contact_events import Change, Outcome, Place
+from outbound_chat.model.contact_events import Change, ContactEventStatus, Outcome, Place
 from outbound_chat.model.ids import split_id
+from outbound_chat.model.times import from_ms
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
+from outbound_chat.store.scripts.batches import is_count
 
 MOST_CHANGES = 100
 """Changes that one script applies."""
@@ -63,3 +66,35 @@ class Recording(NamedTuple):
 def read_recording(keys: Keys) -> ScriptCall[Recording]:
     """Reads whether events about the budget's contacts can be expected."""
     return ScriptCall("read_recording", keys, [], lambda reply: Recording(int(reply[0]) > 0, int(reply[1]) > 0))
+
+
+def note_polls(keys: Keys, *, polls: int, returned: int, error: str) -> ScriptCall[str]:
+    """Records receives of the queue, and how many of their unmatched events will come again."""
+    return ScriptCall("note_polls", keys, [polls, returned, error], str)
+
+
+def read_contact_events(keys: Keys, instances: Sequence[str]) -> ScriptCall[ContactEventStatus]:
+    """Reads counts, and the open chats of the instances."""
+
+    def read(reply: list[Any]) -> ContactEventStatus:
+        first = 1 + len(instances)
+        known = dict(rows(reply, first, 2))
+
+        def counts(prefix: str = "") -> dict[str, int]:
+            found = {name.removeprefix(prefix): known[name] for name in known if name.startswith(prefix)}
+            return {name: int(value) for name, value in found.items() if value and is_count(value)}
+
+        times = {instance: from_ms(ms) for instance, ms in counts("last:").items()}
+        return ContactEventStatus(
+            budget=keys.budget,
+            records_contacts=reply[0] == 1,
+            outcomes={word: counts().get(word, 0) for word in Outcome},
+            matched=counts("matched:"),
+            last_events={instance: times.get(instance) for instance in instances},
+            open_chats=dict(zip(instances, reply[1:first], strict=True)),
+            polls=counts().get("polls", 0),
+            polled_at=from_ms(counts().get("polled_ms", 0)) if "polled_ms" in known else None,
+            poll_error=known.get("poll_error") or None,
+        )
+
+    return ScriptCall("read_contact_events", keys, list(instances), read)

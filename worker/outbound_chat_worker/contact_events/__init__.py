@@ -1,0 +1,1 @@
+"""Contact events that come through an SQS queue."""
