@@ -59,6 +59,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "ingest_contact_events": (([],), {}),
     "budgets": ((), {}),
     "lanes": ((), {}),
+    "receipts": ((), {}),
     "events": ((), {}),
     "each_event": ((), {}),
     "suppress": (([number(1)],), {"sender": "support"}),

@@ -42,8 +42,8 @@ local function add(row, hour, kind, messages)
   local before = number_of(row, kind)
   local now = try('PFCOUNT', ids) or before
   try('HSET', counts, kind, digits(now))
-  redis.call('PEXPIREAT', ids, digits(hour + KEPT_MS))
-  redis.call('PEXPIREAT', counts, digits(hour + KEPT_MS))
+  redis.call('PEXPIRE', ids, digits(hour + KEPT_MS - NOW))
+  redis.call('PEXPIRE', counts, digits(hour + KEPT_MS - NOW))
   return math.max(0, now - before)
 end
 
