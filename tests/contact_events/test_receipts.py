@@ -205,7 +205,7 @@ def test_whatsapp_says_the_same_in_its_own_words(word: str, delivery: str) -> No
 def test_a_webhook_of_whatsapp_has_many_receipts() -> None:
     """Those that say the same of a number and hour are one; it never says whose they are."""
     seconds = str(HOUR // 1000)
-    statuses = [{"id": f"wamid.{n}", "status": "delivered", "timestamp": seconds} for n in range(3)]
+    statuses: list[Any] = [{"id": f"wamid.{n}", "status": "delivered", "timestamp": seconds} for n in range(3)]
     statuses += [{"id": "wamid.0", "status": "read", "timestamp": seconds}, {"id": "w", "status": "deleted"}]
     statuses += [{"id": "wamid.9", "status": "failed", "timestamp": seconds, "errors": [{"code": "131049"}]}]
     for raw in (webhook(*statuses), noticed(webhook(*statuses, aws_account_id=None)), webhook(*statuses, context={})):
@@ -295,7 +295,7 @@ def test_no_nesting_raises() -> None:
 
 def check_reading(event: dict[str, Any], entry: Any) -> None:
     hostile = {"id": entry, "changes": entry if isinstance(entry, list) else [{"value": entry}]}
-    raws = [event, {**event, "whatsAppWebhookEntry": json.dumps(hostile)}, noticed(event), bridged(event)]
+    raws: list[object] = [event, {**event, "whatsAppWebhookEntry": json.dumps(hostile)}, noticed(event), bridged(event)]
     raws += [bridged(event, "WhatsApp Message Failed"), json.dumps(bridged(event)), json.dumps(event).encode()]
     for raw in raws:
         found = read_event(raw, KNOWN)
