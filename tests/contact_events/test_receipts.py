@@ -208,7 +208,7 @@ def test_a_webhook_of_whatsapp_has_many_receipts() -> None:
     statuses: list[Any] = [{"id": f"wamid.{n}", "status": "delivered", "timestamp": seconds} for n in range(3)]
     statuses += [{"id": "wamid.0", "status": "read", "timestamp": seconds}, {"id": "w", "status": "deleted"}]
     statuses += [{"id": "wamid.9", "status": "failed", "timestamp": seconds, "errors": [{"code": "131049"}]}]
-    for raw in (webhook(*statuses), noticed(webhook(*statuses, aws_account_id=None)), webhook(*statuses, context={})):
+    for raw in (webhook(*statuses), noticed(webhook(*statuses, aws_account_id=None)), noticed(webhook(*statuses))):
         change = read(raw)
         assert (change.values, change.facts, change.budgets) == ((), {}, ["main"])
         assert [(one.number, one.kind, one.refused, one.messages) for one in change.receipts] == [

@@ -11,8 +11,9 @@ that sent the message put it there. A number and a time never decide whose recei
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
+from typing import TypeAlias
 
 from outbound_chat.contact_events._fields import field, number_in, text, time_ms
 from outbound_chat.contact_events._known import KnownSources
@@ -32,25 +33,15 @@ _STATES = {
     "FALLEN_BACK_TO_SMS": "",
 }
 """The last words of an event type, and the state of delivery; empty: it says nothing, the SMS has its own receipts."""
-_CODES = {
-    "INVALID": "invalid_number",
-    "INVALID_MESSAGE": "invalid_message",
-    "UNREACHABLE": "unreachable",
-    "CARRIER_UNREACHABLE": "carrier_unreachable",
-    "BLOCKED": "blocked",
-    "CARRIER_BLOCKED": "carrier_blocked",
-    "SPAM": "spam",
-    "TTL_EXPIRED": "ttl_expired",
-    "PROTECT_BLOCKED": "protect_blocked",
-    "FAILED": "failed",
-    "UNDELIVERABLE": "failed",
+_FAILURES = {
+    *("INVALID", "INVALID_MESSAGE", "BLOCKED", "CARRIER_BLOCKED", "PROTECT_BLOCKED", "SPAM"),
+    *("UNREACHABLE", "CARRIER_UNREACHABLE", "TTL_EXPIRED", "FAILED", "UNDELIVERABLE"),
 }
 _REFUSED = frozenset({"invalid_number", "invalid_message", "blocked", "carrier_blocked", "spam", "protect_blocked"})
 _CHANNELS = frozenset({"TEXT", "RCS"})
 _KIND = re.compile(r"whatsapp message (sent|delivered|read|failed|undeliverable)", re.IGNORECASE)
 _NUMBER = re.compile(r"[A-Za-z0-9+_-]{1,64}")
 _MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,200}")
-_ARN = re.compile(r"arn:[a-z-]+:social-messaging:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):.*", re.DOTALL)
 _CONTACT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _MOST_CODE = 10**9
 _MOST_VALUES = 5
@@ -63,14 +54,9 @@ _LEAST_MS = 10**11
 """Smaller numbers are seconds: as milliseconds they would be of 1973 or before."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Report:
-    """What an event says about one message."""
-
-    receipt: Receipt
-    delivery: list[object] | None
-    """Its state as the facts of a job have it; None for what is no state, such as a failure after which the carrier may
-    try again."""
+_Report: TypeAlias = tuple[Receipt, list[object] | None]
+"""A receipt of one message, and its state as the facts of a job have it; None for what is no state, such as a failure
+after which the carrier may try again."""
 
 
 def is_receipt(event: Mapping[object, object], source: str) -> bool:
@@ -121,23 +107,20 @@ def _read_webhook(event: Mapping[object, object], known: KnownSources, account: 
         kind, ids = f"WHATSAPP_{word}", (text(status, "id"),)
         receipt = Receipt(number=number, kind=kind, hour_ms=_hour(at_ms), messages=ids)
         reports.append(_report(receipt, word, at_ms, is_final=True, code=_whatsapp_code(status)))
-    arn = _ARN.fullmatch(_first_arn(event))
-    account = text(event, "aws_account_id") or (arn["account"] if arn else account)
-    return _change(reports, known, (account, arn["region"] if arn else region))
+    return _change(reports, known, (text(event, "aws_account_id") or account, region))
 
 
 def _report(receipt: Receipt, word: str, at_ms: int, *, is_final: bool, code: str) -> _Report | None:
     """Returns None for a kind that is not known. `code`: of a failure, where its word is not all that is known."""
-    if word in _CODES:
-        code = code or _CODES[word]
+    if word in _FAILURES:
+        code = code or ("invalid_number" if word == "INVALID" else word.lower())
         is_refused = is_final and (code in _REFUSED or receipt.kind.startswith("WHATSAPP"))
-        delivery = ["undelivered", at_ms, "context", code] if is_final else None
-        return _Report(replace(receipt, refused=is_refused), delivery)
+        return replace(receipt, refused=is_refused), ["undelivered", at_ms, "context", code] if is_final else None
     state = _STATES.get(word)
     if state == "carrier" and is_final:
         # Many countries and short codes never say more.
-        return _Report(receipt, ["delivered", at_ms, "carrier", ""])
-    return None if state is None else _Report(receipt, [state, at_ms, "context", ""] if state else None)
+        return receipt, ["delivered", at_ms, "carrier", ""]
+    return None if state is None else (receipt, [state, at_ms, "context", ""] if state else None)
 
 
 def _change(
@@ -148,17 +131,18 @@ def _change(
     places = [one for one in known.accounts if place[0] in {"", one[0]} and place[1] in {"", one[1]}]
     if not read:
         return Outcome.UNKNOWN
-    if not all(_MESSAGE_ID.fullmatch(report.receipt.messages[0]) for report in read):
+    if not all(_MESSAGE_ID.fullmatch(receipt.messages[0]) for receipt, _ in read):
         return Outcome.UNREADABLE
     if len(places) != 1:
         return Outcome.FOREIGN
     alike: dict[Receipt, list[str]] = {}
-    for report in read:
-        alike.setdefault(replace(report.receipt, messages=()), []).extend(report.receipt.messages)
+    for receipt, _ in read:
+        alike.setdefault(replace(receipt, messages=()), []).extend(receipt.messages)
+    delivery = read[0][1]
     return Change(
         budgets=known.accounts[places[0]],
         values=values,
-        facts={"delivery": read[0].delivery} if values and read[0].delivery else {},
+        facts={"delivery": delivery} if values and delivery else {},
         receipts=[replace(receipt, messages=ids) for receipt, ids in alike.items()],
     )
 
@@ -172,13 +156,6 @@ def _statuses(entry: object) -> Iterator[tuple[str, object]]:
         number = _number(f"+{digits}" if digits else text(metadata, "phone_number_id"))
         for status in _list(field(value, "statuses")):
             yield number, status
-
-
-def _first_arn(event: Mapping[object, object]) -> str:
-    """Returns an ARN that names the account and Region of a webhook; empty if it has none."""
-    context = field(event, "context")
-    found = [*_list(field(context, "metaPhoneNumberIds")), *_list(field(context, "metaWabaIds"))]
-    return next((arn for one in found if (arn := text(one, "arn"))), "")
 
 
 def _values(event: Mapping[object, object]) -> tuple[str, ...]:
