@@ -3,7 +3,7 @@
 -- order of the receipts and however often they come. A number and hour, `<hour ms>:<number>`, is a row:
 --   receipts (zset): row -> hour ms
 --   receipts:<row> (hash): kind -> messages; `messages`, `refused`, `matched`, and `priced`, which tell their price;
---     `parts` and `price` (millionths of a US dollar) of all; `jumped`: when their share of refused ones was reported, ms
+--     `parts` and `price` (millionths of a US dollar) of all; `jumped`: when the share of refused ones was reported
 --   receipt_ids:<row>:<kind> (string): the ids of these messages, at most 12 KB
 -- uses: events
 local receipts = {}
