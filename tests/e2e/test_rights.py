@@ -28,7 +28,7 @@ from outbound_chat.store.scripts import Claimed, Outcome, Result, WebhookResult
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from outbound_chat_worker.runtime import Runtime
-from tests.support.contact_events import contact_event
+from tests.support.contact_events import contact_event, receipt_event
 from tests.support.harness import number, sender
 
 PAGE = (Path(__file__).parents[2] / "docs" / "deployment.md").read_text("utf-8")
@@ -198,7 +198,7 @@ METHODS: dict[str, Callable[[OutboundChat, World], object]] = {
     "contact_event_status": lambda chat, _: chat.contact_event_status(),
     "contact_closed": lambda chat, world: chat.contact_closed(world.open_chat()),
     "ingest_contact_events": lambda chat, world: chat.ingest_contact_events(
-        [contact_event("DISCONNECTED", world.open_chat())]
+        [contact_event("DISCONNECTED", world.open_chat()), receipt_event()]
     ),
     "count_dead": lambda chat, world: (world.dead_job(), chat.count_dead()),
     "dead_letters": lambda chat, world: (world.dead_job(), chat.dead_letters()),
@@ -227,6 +227,7 @@ METHODS: dict[str, Callable[[OutboundChat, World], object]] = {
     "lanes": lambda chat, world: (world.job(), chat.lanes()),
     "ping": lambda chat, _: chat.ping(),
     "preflight_batch": lambda chat, _: chat.preflight_batch(rows(), sender="support", text="Hi"),
+    "receipts": lambda chat, _: chat.receipts(),
     "release": lambda chat, world: chat.release(tenant=world.held()),
     "replay": lambda chat, world: chat.replay(world.dead_job()),
     "replay_all": lambda chat, world: (world.dead_job(), list(chat.replay_all())),

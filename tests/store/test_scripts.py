@@ -76,6 +76,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "count_dead": scripts.count_dead(KEYS),
         "read_request": scripts.read_request(KEYS, "id"),
         "read_events": scripts.read_events(KEYS, since=0, count=1),
+        "read_receipts": scripts.read_receipts(KEYS, since_ms=1, skip=0),
         "replay": scripts.replay(
             KEYS,
             old="o",

@@ -65,6 +65,7 @@ from outbound_chat.model.operations import (
     Hold,
     JobPage,
     Lanes,
+    NumberReceipts,
     SuppressedNumber,
     SuppressedPage,
     WebhookHost,
@@ -382,6 +383,9 @@ class AsyncOutboundChat(Closable):
 
     async def budgets(self) -> list[BudgetStatus]:
         return await self._run(lists.budgets(self._context))
+
+    async def receipts(self, *, hours: int = 24) -> list[NumberReceipts]:
+        return await self._run(lists.receipts(self._context, hours))
 
     async def lanes(self, *, limit: int = 20) -> Lanes:
         return await self._run(lists.lanes(self._context, limit))

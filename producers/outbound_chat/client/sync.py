@@ -53,6 +53,7 @@ from outbound_chat.model.operations import (
     Hold,
     JobPage,
     Lanes,
+    NumberReceipts,
     SuppressedNumber,
     SuppressedPage,
     WebhookHost,
@@ -613,6 +614,17 @@ class OutboundChat(Closable):
     def budgets(self) -> list[BudgetStatus]:
         """Returns the status of all budgets: rate, jobs, workers and holds. It takes two round trips per budget."""
         return self._run(lists.budgets(self._context))
+
+    def receipts(self, *, hours: int = 24) -> list[NumberReceipts]:
+        """Returns of how many messages each source number got receipts, by hour, newest hour first.
+
+        `hours`: how far back, 1 to 192. It is true also for messages whose job is not known. It takes a round trip per
+        budget and 200 numbers and hours.
+
+        Raises:
+            InvalidJob: `hours` is invalid.
+        """
+        return self._run(lists.receipts(self._context, hours))
 
     def lanes(self, *, limit: int = 20) -> Lanes:
         """Returns the lanes with the most waiting jobs, and what stops each. `limit`: 1 to 50.

@@ -97,6 +97,11 @@ KINDS = (
     ),
     KeyKind("lifetimes:*", "list", Lifetime.TTL, "how long the last 200 chats of an instance lasted: seconds"),
     KeyKind("chats:*", "zset", Lifetime.TTL, "open chats of an instance: contact -> assumed end ms"),
+    KeyKind("receipts", "zset", Lifetime.TTL, "hours and source numbers with receipts -> hour ms"),
+    KeyKind(
+        "receipts:*", "hash", Lifetime.TTL, "messages of an hour and source number by kind of receipt; parts, price"
+    ),
+    KeyKind("receipt_ids:*", "string", Lifetime.TTL, "distinct messages of such a count, as a HyperLogLog"),
     KeyKind(
         "workers",
         "zset",

@@ -13,7 +13,15 @@ from outbound_chat.http.access.scoped_jobs import Scoped, ScopedBatches, ScopedJ
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.contact_events import Outcome
-from outbound_chat.model.operations import BudgetStatus, DeadWebhook, Events, Hold, SuppressedPage, WebhookHost
+from outbound_chat.model.operations import (
+    BudgetStatus,
+    DeadWebhook,
+    Events,
+    Hold,
+    NumberReceipts,
+    SuppressedPage,
+    WebhookHost,
+)
 from outbound_chat_config import Sender
 
 WEBHOOK_PAGE = 500
@@ -183,6 +191,11 @@ class ScopedBudgets(Scoped):
         """Returns the status of all budgets."""
         self._restrictions.require_none()
         return await self._client.budgets()
+
+    async def receipts(self, hours: int) -> list[NumberReceipts]:
+        """Returns the receipts by source number and hour, of all senders."""
+        self._restrictions.require_none()
+        return await self._client.receipts(hours=hours)
 
     def senders(self) -> dict[str, Sender]:
         """Returns the senders that the key may use."""

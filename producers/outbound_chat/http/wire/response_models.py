@@ -19,6 +19,7 @@ from outbound_chat.model.operations import (
     Event,
     Hold,
     JobPage,
+    NumberReceipts,
     SuppressedNumber,
     SuppressedPage,
     WebhookHost,
@@ -30,7 +31,7 @@ _CONFIG = ConfigDict(use_attribute_docstrings=True, extra="forbid", json_schema_
 # https://docs.pydantic.dev/latest/concepts/dataclasses/#dataclass-config
 for _record in (
     *(Attempt, Batch, BatchPage, BudgetStatus, Cancellation, ContactFact, DeadLetters, DeadWebhook, Delivery, Event),
-    *(FieldError, Hold, Job, JobPage, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
+    *(FieldError, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
 ):
     _record.__pydantic_config__ = _CONFIG  # type: ignore[union-attr]
 
@@ -170,6 +171,13 @@ class Released(_Model):
 
     released: bool
     """Whether there was a hold to release."""
+
+
+class ReceiptList(_Model):
+    """Receipts by source number and hour."""
+
+    receipts: list[NumberReceipts]
+    """One entry for each number and hour, newest hour first."""
 
 
 class BudgetList(_Model):

@@ -104,6 +104,7 @@ from outbound_chat.store.scripts.pumps import (
     maintain,
     renew,
 )
+from outbound_chat.store.scripts.receipts import MOST_RECEIPTS, read_receipts
 from outbound_chat.store.scripts.suppression import (
     FIRST_PAGE,
     Listed,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from outbound_chat.model.contact_events import Change, ContactEventStatus, Outcome, Place
@@ -31,6 +32,7 @@ def record_contacts(
             change.waits_at,
             json.dumps(change.facts),
             *_place(change.place),
+            json.dumps([asdict(receipt) for receipt in change.receipts]),
         )
     return ScriptCall("record_contacts", keys, args, lambda reply: [Outcome(word) for word in reply])
 
