@@ -10,7 +10,7 @@ from typing import Any
 
 from outbound_chat import JobState, Priority
 from outbound_chat.cli.commands.audit import print_audits
-from outbound_chat.cli.commands.contact_events import print_status
+from outbound_chat.cli.commands.contact_events import print_receipts, print_status
 from outbound_chat.cli.commands.encryption_keys import Use, print_uses
 from outbound_chat.cli.commands.find_jobs import print_found
 from outbound_chat.cli.commands.keys import print_keys
@@ -38,6 +38,7 @@ from outbound_chat.model.operations import (
     Hold,
     Lanes,
     LaneStatus,
+    NumberReceipts,
     SuppressedNumber,
     WebhookHost,
 )
@@ -244,6 +245,32 @@ CONTACT_EVENTS = (
         polls=0,
         polled_at=None,
         poll_error=None,
+    ),
+)
+RECEIPTS = (
+    NumberReceipts(
+        budget="main",
+        number="+12065550100",
+        hour=NOW,
+        messages=4_130,
+        kinds={"TEXT_CARRIER_BLOCKED": 1_012, "TEXT_DELIVERED": 3_090, "TEXT_QUEUED": 3_980},
+        refused=1_012,
+        matched=0,
+        parts=8_260,
+        price=30.97,
+        jumped_at=NOW,
+    ),
+    NumberReceipts(
+        budget="main",
+        number="unknown",
+        hour=NOW,
+        messages=3,
+        kinds={"WHATSAPP_READ": 3},
+        refused=0,
+        matched=2,
+        parts=0,
+        price=0.0,
+        jumped_at=None,
     ),
 )
 CHECKS = (
@@ -454,6 +481,7 @@ SCREENS: dict[str, Callable[[], object]] = {
     "holds-in-two-budgets": lambda: print_holds(HOLDS_OF_A_TENANT),
     "jobs": lambda: print_found(JOBS),
     "contact-events-status": lambda: print_status(CONTACT_EVENTS, has_queue=True),
+    "contact-events-receipts": lambda: print_receipts(RECEIPTS),
     "keys-list": lambda: print_keys(KEYS),
     "list": lambda: print_batches(BATCHES),
     "list-batch": lambda: print_jobs([job(id=f"{BATCH}-{row}") for row in (1, 2, 20_000)]),
