@@ -95,6 +95,7 @@ from outbound_chat.store.scripts.pumps import (
     finish,
     leave,
     maintain,
+    recount,
     renew,
 )
 from outbound_chat.store.scripts.suppression import (
