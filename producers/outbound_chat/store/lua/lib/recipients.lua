@@ -52,14 +52,14 @@ local function keep(name, ms)
 end
 
 local function put(recipient, name, at, id)
-  redis.call('ZADD', name, digits(at), id)
+  redis.call('ZADD', name, digits(tonumber(at)), id)
   keep(name, math.max(0, at - NOW) + recipient.window + MARGIN_MS)
 end
 
 -- Return the latest times in a zset, newest first, but that of the job. What another program wrote over may have been
 -- any contacts, so it counts as all that a cap allows.
 local function times_of(recipient, name, id)
-  local found, times = try('ZREVRANGE', name, 0, recipient.most + 1, 'WITHSCORES'), {}
+  local found, times = try('ZRANGE', name, 0, recipient.most + 1, 'REV', 'WITHSCORES'), {}
   if not found then
     redis.call('DEL', name)
     for place = 1, recipient.most do
@@ -131,8 +131,12 @@ function recipients.recount(head, request, marks)
   times_of(recipient, recipient.contacts)
   for form, mark in pairs(marks) do
     local other = key('contacts:' .. recipient.sender .. ':' .. mark)
-    if form ~= recipient.form and #times_of(recipient, other) > 0 then
-      redis.call('ZUNIONSTORE', recipient.contacts, 2, recipient.contacts, other, 'AGGREGATE', 'MAX')
+    if form ~= recipient.form then
+      times_of(recipient, other)
+      local found = redis.call('ZRANGE', other, 0, -1, 'WITHSCORES')
+      for i = 1, #found, 2 do
+        put(recipient, recipient.contacts, found[i + 1], found[i])
+      end
       redis.call('DEL', other)
     end
   end
