@@ -186,21 +186,27 @@ def test_a_contact_that_is_reported_late_counts(clocked: ClockedLedger) -> None:
     assert taken(clocked) == {}
 
 
-def test_over_the_cap_a_job_ends_suppressed_if_the_sender_says_so(clocked: ClockedLedger) -> None:
+@pytest.mark.parametrize("outcome", ["sent", "failed"])
+def test_over_the_cap_a_job_ends_suppressed_if_the_sender_says_so(clocked: ClockedLedger, outcome: str) -> None:
+    """While the call of another runs, nobody knows whether that makes a contact, so all wait for its end."""
     cap(clocked, over_cap="suppress")
-    first, second, third = clocked.add(3, request=to(NUMBER))
+    first, *others = clocked.add(4, request=to(NUMBER))
     ((local_id, claim),) = taken(clocked).items()
-    assert clocked.state(second) is JobState.QUEUED, "while a call runs, nobody knows whether it makes a contact"
-    clocked.finish(local_id, claim, "failed", code="invalid_request")
-    assert send(clocked) == [second]
-    clocked.clock.now_ms += 2
-    clocked.clock.now_ms = max(clocked.clock.now_ms, int(clocked.head(third)[5]) - 1)
-    (fourth,) = clocked.add(1, request=to(NUMBER))
+    assert local_id == first
+    assert {clocked.state(other) for other in others} == {JobState.QUEUED}
+    clocked.clock.now_ms += 900
+    fields = {"contact_id": "c"} if outcome == "sent" else {"code": "invalid_request"}
+    clocked.finish(local_id, claim, outcome, **fields)
+    clocked.clock.now_ms += 100
+    assert len(send(clocked)) == (0 if outcome == "sent" else 1)
+    clocked.clock.now_ms += 1_000
     assert send(clocked) == []
-    job = clocked.job(fourth)
-    assert (job.state, job.attempts, job.history[-1].code) == (JobState.FAILED, 0, "suppressed")
-    assert "per_recipient" in job.history[-1].message
-    assert first == local_id
+    jobs = [clocked.job(other) for other in others]
+    ended = [job for job in jobs if job.state is JobState.FAILED]
+    assert len(ended) == (3 if outcome == "sent" else 2)
+    for job in ended:
+        assert (job.attempts, job.history[-1].code) == (0, "suppressed")
+        assert "per_recipient" in job.history[-1].message
 
 
 def test_a_job_that_may_have_been_sent_is_never_suppressed_by_a_cap(clocked: ClockedLedger) -> None:
@@ -256,11 +262,21 @@ def test_a_claim_looks_at_each_job_a_few_times(clocked: ClockedLedger) -> None:
 
 def test_contacts_are_forgotten_with_the_longest_window(clocked: ClockedLedger) -> None:
     """A sender of millions must not fill Redis with all of them."""
-    cap(clocked, [1, MINUTE_MS], [5, WINDOW_MS])
+    cap(clocked, [1, 2_000], [5, 3_000])
     clocked.add(1, request=to(NUMBER))
     send(clocked)
     for name in (f"contacts:sms:{NUMBER}", "mark_forms"):
-        assert 0 < clocked.redis.pttl(clocked.key(name)) <= WINDOW_MS + LEASE_MS + 1_000
+        assert 0 < clocked.redis.pttl(clocked.key(name)) <= LEASE_MS + 3_000 + 5_000
+
+
+def test_a_call_that_is_running_is_not_forgotten_because_another_ended(clocked: ClockedLedger) -> None:
+    """Windows may be shorter than a call."""
+    cap(clocked, [2, 1_000])
+    clocked.add(2, request=to(NUMBER))
+    running, ended = taken(clocked).items()
+    clocked.finish(*ended, "sent", contact_id="c")
+    assert clocked.redis.pttl(clocked.key(f"contacts:sms:{NUMBER}")) > LEASE_MS - 10_000
+    assert clocked.finish(*running, "sent", contact_id="d") == "sent"
 
 
 @pytest.mark.parametrize("kind", ["contacts", "capped"])

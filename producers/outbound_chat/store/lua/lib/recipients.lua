@@ -14,6 +14,7 @@ local RECOUNTED = ''
 -- Jobs before a waiting job may be cancelled or expire, so it is looked at again so long after the longest window.
 local CHECK_MS = 600000
 local MARGIN_MS = 1000
+local FORM_MS = 5000
 local MOST_STALE = 20
 local last, forms
 
@@ -46,14 +47,10 @@ local function recipient_of(head, request)
   return last
 end
 
-local function keep(name, ms)
-  redis.call('PEXPIRE', name, digits(ms), 'NX')
-  redis.call('PEXPIRE', name, digits(ms), 'GT')
-end
-
+-- The key lives as long as the longest window after this time, which no other of them exceeds.
 local function put(recipient, name, at, id)
   redis.call('ZADD', name, digits(tonumber(at)), id)
-  keep(name, math.max(0, at - NOW) + recipient.window + MARGIN_MS)
+  redis.call('PEXPIRE', name, digits(math.max(0, at - NOW) + recipient.window + MARGIN_MS))
 end
 
 -- Return the latest times in a zset, newest first, but that of the job. What another program wrote over may have been
@@ -88,7 +85,7 @@ end
 local function forms_of(sender)
   if not forms[sender] then
     forms[sender] = {}
-    local kept = try('HGETALL', key('mark_forms')) or {}
+    local kept = try('HGETALL', key('mark_forms')) or redis.call('DEL', key('mark_forms')) and {}
     for i = 1, #kept, 2 do
       local name, form = string.match(kept[i], '^([^:]*):(.*)$')
       local until_ms = number_in(kept[i + 1], NOW, 1e15)
@@ -146,15 +143,15 @@ end
 
 -- Put a job that a claim took back into its lane, until there may be a place for it: behind the others that wait, or
 -- first if its time has come and was not enough.
-local function wait(id, head, request, recipient)
+local function wait(id, head, request, recipient, opens)
   local before = tonumber(try('ZSCORE', recipient.capped, id) or nil)
   local at = before
-  if not before or before <= NOW then
-    at = opens_at(recipient, times_of(recipient, recipient.contacts, id))
+  if recipient.ends and head[MAYBE_SENT] == 0 then
+    at = NOW + MARGIN_MS
+  elseif not before or before <= NOW then
     local latest = times_of(recipient, recipient.capped, id)[1]
-    if latest and (not before or redis.call('ZCOUNT', recipient.capped, NOW + 1, digits(at)) > 0) then
-      at = math.max(at, latest + recipient.spacing) + MARGIN_MS
-    end
+    local is_last = latest and (not before or redis.call('ZCOUNT', recipient.capped, NOW + 1, digits(opens)) > 0)
+    at = is_last and math.max(opens, latest + recipient.spacing) + MARGIN_MS or opens
   end
   put(recipient, recipient.capped, at, id)
   head[DUE] = math.min(at, NOW + recipient.window + CHECK_MS)
@@ -166,9 +163,13 @@ local function take(id, recipient, lease_ms)
   redis.call('ZREMRANGEBYSCORE', recipient.contacts, '-inf', digits(NOW - recipient.window))
   put(recipient, recipient.contacts, NOW + lease_ms, id)
   try('ZREM', recipient.capped, id)
-  local ms = lease_ms + recipient.window
-  if try('HSET', key('mark_forms'), recipient.sender .. ':' .. recipient.form, digits(NOW + ms)) then
-    keep(key('mark_forms'), ms)
+  local until_ms = NOW + lease_ms + recipient.window
+  if (forms_of(recipient.sender)[recipient.form] or 0) < until_ms then
+    -- A little longer, so that it need not be written for every call.
+    forms_of(recipient.sender)[recipient.form] = until_ms + FORM_MS
+    redis.call('HSET', key('mark_forms'), recipient.sender .. ':' .. recipient.form, digits(until_ms + FORM_MS))
+    redis.call('PEXPIRE', key('mark_forms'), digits(until_ms + FORM_MS - NOW), 'NX')
+    redis.call('PEXPIRE', key('mark_forms'), digits(until_ms + FORM_MS - NOW), 'GT')
   end
 end
 
@@ -180,7 +181,8 @@ function recipients.admit(id, head, request, lease_ms)
     return true
   end
   local times = times_of(recipient, recipient.contacts, id)
-  if opens_at(recipient, times) <= NOW then
+  local opens = opens_at(recipient, times)
+  if opens <= NOW then
     take(id, recipient, lease_ms)
     return true
   end
@@ -190,7 +192,7 @@ function recipients.admit(id, head, request, lease_ms)
   if recipient.ends and head[MAYBE_SENT] == 0 and opens_at(recipient, times) > NOW then
     suppression.suppress(id, head, request, OVER)
   else
-    wait(id, head, request, recipient)
+    wait(id, head, request, recipient, opens)
   end
   return false
 end
@@ -225,12 +227,16 @@ function recipients.settle(id, head, request, may_be_contact)
     times_of(recipient, recipient.contacts)
     times_of(recipient, recipient.capped)
     if may_be_contact then
-      -- The call may have ended later in this millisecond.
-      put(recipient, recipient.contacts, NOW + 1, id)
+      -- The call may have ended later in this millisecond. Other calls to the number may still run.
+      redis.call('ZADD', recipient.contacts, digits(NOW + 1), id)
+      redis.call('PEXPIRE', recipient.contacts, digits(recipient.window + MARGIN_MS), 'NX')
+      redis.call('PEXPIRE', recipient.contacts, digits(recipient.window + MARGIN_MS), 'GT')
     else
       redis.call('ZREM', recipient.contacts, id)
     end
-    advance_first(recipient)
+    if not recipient.ends then
+      advance_first(recipient)
+    end
   end
 end
 
