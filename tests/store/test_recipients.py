@@ -135,9 +135,35 @@ def test_a_place_is_given_back_if_there_certainly_was_no_contact(
 def test_a_call_that_no_pump_got_gives_its_place_back(clocked: ClockedLedger) -> None:
     cap(clocked)
     clocked.add(2, request=to(NUMBER))
-    (claim,) = taken(clocked).values()
+    ((local_id, claim),) = taken(clocked).items()
     clocked.leave(unanswered=claim)
+    clocked.cancel(local_id)
     assert len(taken(clocked)) == 1
+
+
+def test_a_place_stays_taken_if_an_earlier_call_may_have_made_the_contact(clocked: ClockedLedger) -> None:
+    """The second call was not made, but the first was."""
+    cap(clocked)
+    clocked.add(2, request=to(NUMBER))
+    ((first, claim),) = taken(clocked).items()
+    clocked.finish(first, claim, "retry", code="no_answer", maybe_sent=True)
+    clocked.clock.now_ms += MINUTE_MS
+    ((again, claim),) = taken(clocked).items()
+    clocked.finish(again, claim, "not_called", delay_ms=DAY_MS)
+    clocked.clock.now_ms += WINDOW_MS - 1
+    assert (again, taken(clocked)) == (first, {})
+
+
+def test_a_retry_waits_for_its_own_time_after_it_waited_for_its_recipient(clocked: ClockedLedger) -> None:
+    """What advances the jobs that wait for a number must not shorten a pause between calls."""
+    cap(clocked)
+    clocked.add(3, request=to(NUMBER))
+    send(clocked)
+    clocked.clock.now_ms += WINDOW_MS + 1
+    ((second, claim),) = taken(clocked).items()
+    clocked.finish(second, claim, "retry", code="service_error", delay_ms=5 * WINDOW_MS)
+    send(clocked)
+    assert due_in(clocked, second) == 5 * WINDOW_MS
 
 
 def test_a_retry_of_a_job_does_not_count_twice(clocked: ClockedLedger) -> None:
@@ -172,6 +198,22 @@ def test_a_lost_lease_counts_as_a_contact(clocked: ClockedLedger) -> None:
     assert clocked.maintain().lost == 1
     assert list(taken(clocked)) == [first]
     assert clocked.state(second) is JobState.QUEUED
+
+
+def test_a_lost_lease_counts_from_its_end(clocked: ClockedLedger) -> None:
+    """It was renewed, so the call ran longer than a lease."""
+    cap(clocked, [1, MINUTE_MS])
+    clocked.add(2, request=to(NUMBER))
+    ((local_id, claim),) = taken(clocked).items()
+    clocked.clock.now_ms += LEASE_MS - 1_000
+    assert clocked.renew((local_id, claim)).leases == 1
+    clocked.clock.now_ms += LEASE_MS + 1
+    assert clocked.maintain().lost == 1
+    clocked.cancel(local_id)
+    clocked.clock.now_ms += MINUTE_MS
+    assert taken(clocked) == {}
+    clocked.clock.now_ms += 1
+    assert len(taken(clocked)) == 1
 
 
 def test_a_contact_that_is_reported_late_counts(clocked: ClockedLedger) -> None:
@@ -246,6 +288,22 @@ def test_jobs_behind_a_cancelled_one_move_up(clocked: ClockedLedger) -> None:
     assert send(clocked) == [single]
 
 
+def test_jobs_that_no_longer_wait_hide_no_other(clocked: ClockedLedger) -> None:
+    cap(clocked, [2, WINDOW_MS])
+    clocked.add(2, request=to(NUMBER))
+    running = taken(clocked)
+    batch = clocked.open_batch()
+    clocked.add(30, lane=batch, request=to(NUMBER), watched=False)
+    taken(clocked)
+    (single,) = clocked.add(1, request=to(NUMBER))
+    taken(clocked)
+    clocked.cancel_many(f"batch:{batch.rpartition(':')[2]}")
+    for local_id, claim in running.items():
+        clocked.finish(local_id, claim, "sent", contact_id=f"c-{local_id}")
+    assert due_in(clocked, single) == WINDOW_MS + 1
+    assert clocked.redis.zrange(clocked.key(f"capped:sms:{NUMBER}"), 0, -1) == [single]
+
+
 def test_a_claim_looks_at_each_job_a_few_times(clocked: ClockedLedger) -> None:
     """With short windows and a long backlog, a claim that looked at all of them would do nothing else."""
     cap(clocked, [1, 6_000])
@@ -267,6 +325,15 @@ def test_contacts_are_forgotten_with_the_longest_window(clocked: ClockedLedger) 
     send(clocked)
     for name in (f"contacts:sms:{NUMBER}", "mark_forms"):
         assert 0 < clocked.redis.pttl(clocked.key(name)) <= LEASE_MS + 3_000 + 5_000
+
+
+def test_a_number_that_is_contacted_for_ever_takes_no_more_memory(clocked: ClockedLedger) -> None:
+    cap(clocked)
+    for _ in range(5):
+        clocked.add(1, request=to(NUMBER))
+        assert len(send(clocked)) == 1
+        clocked.clock.now_ms += WINDOW_MS + 1
+    assert clocked.redis.zcard(clocked.key(f"contacts:sms:{NUMBER}")) <= 2
 
 
 def test_a_call_that_is_running_is_not_forgotten_because_another_ended(clocked: ClockedLedger) -> None:

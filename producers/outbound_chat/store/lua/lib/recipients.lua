@@ -205,8 +205,7 @@ local function advance_first(recipient)
     local id = waiting[i]
     local head, request = records.load(id)
     if head and head[STATE] == 'queued' then
-      local at = tonumber(waiting[i + 1])
-      if due < at or due > math.max(at, NOW) then
+      if due < tonumber(waiting[i + 1]) then
         lanes.remove(id, head)
         head[DUE] = due
         records.save(id, head, request)
