@@ -55,8 +55,7 @@ class RequestCipher:
 
     def marks(self, number: str) -> dict[str, str]:
         """Returns the number in each form that these keys can write, by `mark_form`."""
-        plain = {"": number}
-        return plain | {self.number_key_id: self.blind_index(number)} if self.number_key_id else plain
+        return {"": number} | ({self.number_key_id: self.blind_index(number)} if self.number_key_id else {})
 
     @property
     def key_ids(self) -> tuple[str, ...]:

@@ -371,9 +371,7 @@ def test_unreadable_caps_close_their_sender(clocked: ClockedLedger, limits: dict
 
 
 def recount(ledger: Ledger, local_id: str, claim: str, request: str, marks: dict[str, str]) -> str:
-    """As a worker does whose form is the last of `marks`."""
-    form = list(marks)[-1]
-    call = scripts.recount(ledger.keys, local_id=local_id, claim=claim, request=request, form=form, marks=marks)
+    call = scripts.recount(ledger.keys, local_id=local_id, claim=claim, request=request, marks=marks)
     word = ledger.run(call)
     ledger.finish(local_id, claim, "not_called")
     return word
@@ -425,11 +423,29 @@ def test_another_number_key_stops_the_sender_while_its_contacts_count(clocked: C
     assert send(clocked) == [local_id]
 
 
+def test_a_worker_with_other_settings_changes_nothing(clocked: ClockedLedger) -> None:
+    """It does not know in which form contacts are counted; writing the job in its own would not help."""
+    cap(clocked, form=KEY)
+    (local_id,) = clocked.add(1, request=to(NUMBER))
+    ((_, claim),) = taken(clocked).items()
+    assert recount(clocked, local_id, claim, sealed(f"{OTHER_KEY}-mark"), {"": NUMBER, OTHER_KEY: "m"}) == "unknown"
+    assert clocked.request(local_id) == to(NUMBER)
+
+
+def test_a_cap_that_is_gone_needs_no_recount(clocked: ClockedLedger) -> None:
+    cap(clocked, form=KEY)
+    (local_id,) = clocked.add(1, request=to(NUMBER))
+    ((_, claim),) = taken(clocked).items()
+    clocked.configure(senders={"sms": {}}, version="without")
+    assert recount(clocked, local_id, claim, sealed(MARK), {"": NUMBER, KEY: MARK}) == "ok"
+    assert list(taken(clocked)) == [local_id]
+
+
 def test_another_claim_of_the_job_is_left_alone(clocked: ClockedLedger) -> None:
     cap(clocked, form=KEY)
     (local_id,) = clocked.add(1, request=to(NUMBER))
     taken(clocked)
-    call = scripts.recount(clocked.keys, local_id=local_id, claim="old", request="x", form=KEY, marks={})
+    call = scripts.recount(clocked.keys, local_id=local_id, claim="old", request="x", marks={})
     assert clocked.run(call) == "stale"
     assert clocked.request(local_id) == to(NUMBER)
 

@@ -102,7 +102,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "suppress": scripts.suppress(KEYS, sender="sms", entries=[("+1", 0, "r")] * items),
         "unsuppress": scripts.unsuppress(KEYS, sender="sms", names=["+1"] * items),
         "recount": scripts.recount(
-            KEYS, local_id="id", claim="c", request="{}", form="", marks={"f" * (n + 1): "m" for n in range(items)}
+            KEYS, local_id="id", claim="c", request="{}", marks={"f" * (n + 1): "m" for n in range(items)}
         ),
         "read_suppressed": scripts.read_suppressed(KEYS, sender="sms", names=["+1"] * items),
         "read_scopes": scripts.read_scopes(KEYS, ["sender:sms"] * items),

@@ -66,16 +66,9 @@ def make_comparable(runtime: Runtime, budget: str, job: ClaimedJob, claim: str, 
         MissingEncryptionKey: contacts are counted with a key that is not in the settings.
         StoreError: Redis does not answer.
     """
-    cipher = runtime.cipher
+    cipher, keys = runtime.cipher, runtime.keys(budget)
     request = cipher.encrypt_if_enabled(cipher.decrypt(job.request), number)
-    call = recount(
-        runtime.keys(budget),
-        local_id=job.local_id,
-        claim=claim,
-        request=request,
-        form=cipher.mark_form,
-        marks=cipher.marks(number),
-    )
+    call = recount(keys, local_id=job.local_id, claim=claim, request=request, marks=cipher.marks(number))
     if runtime.store.run(call) == "unknown":
         raise MissingEncryptionKey(
             f"the contacts that per_recipient of {job.sender} counts have another encryption.number_key; use that key, "

@@ -246,13 +246,13 @@ def finish(keys: Keys, results: Sequence[Result]) -> ScriptCall[list[StoredState
 
 
 def recount(
-    keys: Keys, *, local_id: str, claim: str, request: str, form: str, marks: Mapping[str, str]
+    keys: Keys, *, local_id: str, claim: str, request: str, marks: Mapping[str, str]
 ) -> ScriptCall[Literal["ok", "stale", "unknown"]]:
     """Makes a claimed job's recipient comparable; `unknown`: contacts are counted in a form that `marks` does not have.
 
-    `form`: that of the number in `request`. `marks`: each form that the caller knows, with the number in this form.
+    `marks`: the number in each form that the caller knows; `request`: has it in the form that is counted.
     """
-    args = [local_id, claim, request, form, *(part for mark in marks.items() for part in mark)]
+    args = [local_id, claim, request, *(part for mark in marks.items() for part in mark)]
     return ScriptCall("recount", keys, args, lambda reply: reply)
 
 

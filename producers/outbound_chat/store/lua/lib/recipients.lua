@@ -116,26 +116,25 @@ end
 -- Add contacts in other forms to those of the number. `marks`: form -> the number in it. Return false if one lacks.
 function recipients.recount(head, request, marks)
   local recipient, until_ms = recipient_of(head, request), NOW
-  if not recipient.mark then
-    return false
+  if not recipient then
+    return true
   end
   for form, at in pairs(forms_of(recipient.sender)) do
-    if not marks[form] then
-      return false
-    end
-    until_ms = math.max(until_ms, at)
+    until_ms = marks[form] and math.max(until_ms, at) or math.huge
   end
+  if not recipient.mark or until_ms == math.huge then
+    return false
+  end
+  marks[recipient.form] = nil
   times_of(recipient, recipient.contacts)
-  for form, mark in pairs(marks) do
+  for _, mark in pairs(marks) do
     local other = key('contacts:' .. recipient.sender .. ':' .. mark)
-    if form ~= recipient.form then
-      times_of(recipient, other)
-      local found = redis.call('ZRANGE', other, 0, -1, 'WITHSCORES')
-      for i = 1, #found, 2 do
-        put(recipient, recipient.contacts, found[i + 1], found[i])
-      end
-      redis.call('DEL', other)
+    times_of(recipient, other)
+    local found = redis.call('ZRANGE', other, 0, -1, 'WITHSCORES')
+    for i = 1, #found, 2 do
+      put(recipient, recipient.contacts, found[i + 1], found[i])
     end
+    redis.call('DEL', other)
   end
   put(recipient, recipient.contacts, until_ms, RECOUNTED)
   return true

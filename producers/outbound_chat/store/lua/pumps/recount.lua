@@ -2,26 +2,21 @@
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] id: the job
 -- ARGV[2] claim: that has its lease
--- ARGV[3] request: as the job stores it from now on
--- ARGV[4] form: of its number there, '': plain, or the name of the key of its blind index
+-- ARGV[3] request: as the job stores it from now on, with the number in the form that is counted
 -- then 2 for each form: form (in which the caller knows the number), mark (the number in it)
--- reply   'ok'; 'stale': another claim has the job, nothing was done; 'unknown': contacts of the sender are counted in
---         a form that the caller does not know, so the number can't be compared
+-- reply   'ok'; 'stale': another claim has the job; 'unknown': contacts of the sender are counted in a form that the
+--         caller does not know. Unless 'ok', nothing was done
 -- keeps   contacts are counted once, in whichever form they were written; a repeat changes nothing
--- uses: gates recipients records
+-- uses: recipients records
 local id, marks = ARGV[1], {}
-for i = 5, #ARGV, 2 do
+for i = 4, #ARGV, 2 do
   marks[ARGV[i]] = ARGV[i + 1]
 end
 local head = records.load(id)
 if not head or head[STATE] ~= 'sending' or head[CLAIM] ~= ARGV[2] then
   return 'stale'
-end
-local limits = gates.limits_of_lane(head[LANE])
-if not limits.per_recipient then
-  return 'ok'
-elseif limits.mark_form ~= ARGV[4] then
+elseif not recipients.recount(head, ARGV[3], marks) then
   return 'unknown'
 end
 records.save(id, head, ARGV[3])
-return recipients.recount(head, ARGV[3], marks) and 'ok' or 'unknown'
+return 'ok'
