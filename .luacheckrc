@@ -14,7 +14,7 @@ std = {
     -- the other files of lib/
     'attempts', 'batches', 'cancel_sweep', 'clock_step', 'consistency', 'contact_facts', 'counts', 'events', 'fair_share', 'forecast',
     'gates', 'holds', 'insert', 'key_holders', 'lanes', 'listing', 'paging', 'pump_requests', 'purge', 'queue_position', 'receipts',
-    'records', 'repair', 'retention', 'ring', 'suppression', 'suppression_lists', 'token_bucket', 'transitions', 'unblock',
+    'recipients', 'records', 'repair', 'retention', 'ring', 'suppression', 'suppression_lists', 'token_bucket', 'transitions', 'unblock',
     'webhook_delivery', 'webhooks', 'workers',
   },
 }

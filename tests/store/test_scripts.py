@@ -102,6 +102,9 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "replay_webhooks": scripts.replay_webhooks(KEYS, ["w"] * items),
         "suppress": scripts.suppress(KEYS, sender="sms", entries=[("+1", 0, "r")] * items),
         "unsuppress": scripts.unsuppress(KEYS, sender="sms", names=["+1"] * items),
+        "recount": scripts.recount(
+            KEYS, local_id="id", claim="c", request="{}", marks={"f" * (n + 1): "m" for n in range(items)}
+        ),
         "read_suppressed": scripts.read_suppressed(KEYS, sender="sms", names=["+1"] * items),
         "read_scopes": scripts.read_scopes(KEYS, ["sender:sms"] * items),
         "note_budgets": scripts.note_budgets(KEYS, ["main"] * items),

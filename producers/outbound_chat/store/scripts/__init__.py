@@ -102,6 +102,7 @@ from outbound_chat.store.scripts.pumps import (
     finish,
     leave,
     maintain,
+    recount,
     renew,
 )
 from outbound_chat.store.scripts.receipts import MOST_RECEIPTS, read_receipts
