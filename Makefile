@@ -104,7 +104,7 @@ $(VENV)/.bench: $(STAMP)
 bench: $(VENV)/.bench .venv-bench/.installed ## Measure beside Celery, dramatiq, huey and SAQ, in half an hour, and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.compare --page docs $(ARGS)
 
-bench-pacing: $(STAMP) ## Measure pacing on real workers, in half an hour; options in ARGS
+bench-pacing: $(STAMP) ## Measure pacing on real workers, in forty minutes; options in ARGS
 	@$(BIN)/python -m benchmarks.pacing $(ARGS)
 
 bench-growth: $(STAMP) ## Measure how the scripts grow with a million waiting jobs; options in ARGS

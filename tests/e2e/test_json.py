@@ -70,7 +70,7 @@ LISTS = {
 """Those that may be about many things: a list, however many there are."""
 PAGES = {"jobs", "list", "dead"}
 LINES = ("events",)
-STARTED_ELSEWHERE = {"demo", "dev", "sandbox", "sandbox inbox"}
+STARTED_ELSEWHERE = {"demo", "dev", "sandbox", "sandbox inbox", "sandbox events"}
 """They start programs of their own; their tests read what they print."""
 NO_REDIS = ("webhooks secret", "new-key", "doctor", "send-batch --dry-run")
 
@@ -131,6 +131,7 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     "dev": (("--port", "{taken}"), 2, {"cannot_listen"}),
     "sandbox": (("--port", "{taken}"), 2, {"cannot_listen"}),
     "sandbox inbox": (("--url", "http://127.0.0.1:1"), 2, {"no_sandbox"}),
+    "sandbox events": (("--url", "http://127.0.0.1:1"), 2, {"no_sandbox"}),
     "sandbox inbox --url": (("127.0.0.1",), 2, {"no_sandbox"}),
     "sandbox inbox --follow --url": (("http://127.0.0.1:port",), 2, {"no_sandbox"}),
 }
