@@ -64,7 +64,7 @@ chaos: $(STAMP) ## Strike a running stack with 210 faults, and audit after each,
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 fuzz: $(STAMP) ## Give the parsers 5,000 hostile examples each; another number in EXAMPLES
-	@FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest tests/fuzz
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest tests/fuzz tests/contact_events
 
 check: $(STAMP) ## Lint, types, import directions, docs that tell the truth
 	@command -v luacheck >/dev/null || \

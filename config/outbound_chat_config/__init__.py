@@ -14,6 +14,7 @@ from outbound_chat_config._errors import NotConfigured, SettingsError
 from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._load import CONFIG_VARIABLE, load_settings
 from outbound_chat_config._open_chats import DEFAULT_CHAT_DURATION, OpenChats, chat_duration
+from outbound_chat_config._opt_outs import OptOutSettings
 from outbound_chat_config._public_address import is_public
 from outbound_chat_config._quiet_hours import QuietHours, find_zone
 from outbound_chat_config._senders import (
@@ -54,6 +55,7 @@ __all__ = [
     "HttpSettings",
     "NotConfigured",
     "OpenChats",
+    "OptOutSettings",
     "QuietHours",
     "ResultSettings",
     "RetrySettings",

@@ -13,6 +13,7 @@ from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import NotConfigured, explain
 from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._model import Model
+from outbound_chat_config._opt_outs import OptOutSettings
 from outbound_chat_config._senders import Budget, Sender
 from outbound_chat_config._values import Duration, Name, is_name
 from outbound_chat_config._webhooks import WebhookSettings, check_callback_url
@@ -55,6 +56,7 @@ class Settings(Model):
     results: ResultSettings = ResultSettings()
     encryption: EncryptionSettings = EncryptionSettings()
     durability: DurabilitySettings = DurabilitySettings()
+    opt_outs: OptOutSettings = OptOutSettings()
     webhooks: WebhookSettings = WebhookSettings()
     contact_events: ContactEventSettings | None = None
     """None: there is no such table, so contacts are not recorded unless events come by HTTP or the command line."""

@@ -178,7 +178,9 @@ def _signature(name: str, function: Any) -> str:
         stars = "**" if one.kind is one.VAR_KEYWORD else "*" if one.kind is one.VAR_POSITIONAL else ""
         shown = json.dumps(one.default) if isinstance(one.default, str) else repr(one.default)
         default = "" if one.default is one.empty else f" = {shown}"
-        given.append(f"{stars}{one.name}: {name_of(one.annotation)}{default}")
+        # With the quotes of the formatter, which also formats the page.
+        kind_of = name_of(one.annotation).replace("'", '"')
+        given.append(f"{stars}{one.name}: {kind_of}{default}")
     if kind:
         given.append(f"**options: Unpack[{kind.__name__}]")
     returned = "" if name[0].isupper() else f" -> {name_of(signature.return_annotation)}"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Preview,
         Rejection,
     )
+    from outbound_chat.model.contacts import Basis, ContactFact, Delivery, DeliveryState
     from outbound_chat.model.errors import (
         BatchClosed,
         BatchKeyConflict,
@@ -84,6 +85,7 @@ __all__ = [
     "ApiOptions",
     "AsyncOutboundChat",
     "Attempt",
+    "Basis",
     "Batch",
     "BatchClosed",
     "BatchKeyConflict",
@@ -94,9 +96,12 @@ __all__ = [
     "BudgetStatus",
     "Cancellation",
     "ClientClosed",
+    "ContactFact",
     "DeadFilter",
     "DeadLetters",
     "DeadWebhook",
+    "Delivery",
+    "DeliveryState",
     "DuplicateRisk",
     "EarlierBatch",
     "Event",
@@ -151,7 +156,10 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-_HOMES = ("model.errors", "model.jobs", "model.batches", "model.operations", "model.why", "request.options", "client")
+_HOMES = (
+    *("model.errors", "model.jobs", "model.contacts", "model.batches", "model.operations", "model.why"),
+    *("request.options", "client"),
+)
 """The modules of the names. The client, which loads all others, is last."""
 
 if not TYPE_CHECKING:  # else a type checker would accept every name

@@ -10,7 +10,7 @@ from typing import Any
 
 from outbound_chat import JobState, Priority
 from outbound_chat.cli.commands.audit import print_audits
-from outbound_chat.cli.commands.contact_events import print_status
+from outbound_chat.cli.commands.contact_events import print_receipts, print_status
 from outbound_chat.cli.commands.encryption_keys import Use, print_uses
 from outbound_chat.cli.commands.find_jobs import print_found
 from outbound_chat.cli.commands.keys import print_keys
@@ -29,6 +29,7 @@ from outbound_chat.model.api_keys import ApiKey, KeyState, RateLimit, Scope
 from outbound_chat.model.batches import Batch, ExpiringRow, FaultCount, Preflight, Preview
 from outbound_chat.model.consistency import FindingKind
 from outbound_chat.model.contact_events import ContactEventStatus, Outcome
+from outbound_chat.model.contacts import Basis, ContactFact, Delivery, DeliveryState
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.jobs import Attempt, Job, Webhook, WebhookState
 from outbound_chat.model.operations import (
@@ -37,6 +38,7 @@ from outbound_chat.model.operations import (
     Hold,
     Lanes,
     LaneStatus,
+    NumberReceipts,
     SuppressedNumber,
     WebhookHost,
 )
@@ -87,6 +89,18 @@ def job(**values: Any) -> Job:
     return Job(**{**usual, **values})
 
 
+ENDED = job(
+    contact=ContactFact(open=False, ended_at=NOW + timedelta(minutes=5), reason="CUSTOMER_DISCONNECT"),
+    delivery=Delivery(
+        state=DeliveryState.ANSWERED,
+        final=True,
+        basis=Basis.CONTACT,
+        code="",
+        at=NOW + timedelta(minutes=1),
+        contradicted=True,
+    ),
+)
+
 FAILED = {"state": JobState.FAILED, "contact_id": None, "history": (REFUSED,)}
 WAITS = {"attempts": 0, "contact_id": None, "finished_at": None, "next_attempt_at": NOW}
 JOBS = (
@@ -116,6 +130,12 @@ def batch(**values: Any) -> Batch:
         "rate": 48.5,
         "expected_end": NOW + timedelta(minutes=3),
         "held_by": "",
+        "deliveries": {
+            DeliveryState.UNKNOWN: 12_000,
+            DeliveryState.UNDELIVERED: 12,
+            DeliveryState.DELIVERED: 400,
+            DeliveryState.ANSWERED: 100,
+        },
     }
     return Batch(**{**usual, **values})
 
@@ -225,6 +245,32 @@ CONTACT_EVENTS = (
         polls=0,
         polled_at=None,
         poll_error=None,
+    ),
+)
+RECEIPTS = (
+    NumberReceipts(
+        budget="main",
+        number="+12065550100",
+        hour=NOW,
+        messages=4_130,
+        kinds={"TEXT_CARRIER_BLOCKED": 1_012, "TEXT_DELIVERED": 3_090, "TEXT_QUEUED": 3_980},
+        refused=1_012,
+        matched=0,
+        parts=8_260,
+        price=30.97,
+        jumped_at=NOW,
+    ),
+    NumberReceipts(
+        budget="main",
+        number="unknown",
+        hour=NOW,
+        messages=3,
+        kinds={"WHATSAPP_READ": 3},
+        refused=0,
+        matched=2,
+        parts=0,
+        price=0.0,
+        jumped_at=None,
     ),
 )
 CHECKS = (
@@ -435,6 +481,7 @@ SCREENS: dict[str, Callable[[], object]] = {
     "holds-in-two-budgets": lambda: print_holds(HOLDS_OF_A_TENANT),
     "jobs": lambda: print_found(JOBS),
     "contact-events-status": lambda: print_status(CONTACT_EVENTS, has_queue=True),
+    "contact-events-receipts": lambda: print_receipts(RECEIPTS),
     "keys-list": lambda: print_keys(KEYS),
     "list": lambda: print_batches(BATCHES),
     "list-batch": lambda: print_jobs([job(id=f"{BATCH}-{row}") for row in (1, 2, 20_000)]),
@@ -442,6 +489,7 @@ SCREENS: dict[str, Callable[[], object]] = {
     "status-batch": lambda: print_batch(BATCHES[0]),
     "status-batch-held": lambda: print_batch(BATCHES[1]),
     "status-job": lambda: print_job(JOBS[0]),
+    "status-job-ended": lambda: print_job(ENDED),
     "status-job-failed": lambda: print_job(DEAD[0]),
     "status-jobs": lambda: print_jobs(JOBS),
     "suppressed": lambda: print_suppressed(SUPPRESSED),

@@ -14,6 +14,7 @@ import pytest
 from outbound_chat import (
     AsyncOutboundChat,
     Batch,
+    DeliveryState,
     Job,
     JobState,
     OutboundChat,
@@ -21,6 +22,7 @@ from outbound_chat import (
     WaitReason,
     WaitTimeout,
 )
+from outbound_chat.model.contact_events import Change
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import ScriptCall, Store, scripts
 from outbound_chat.store.scripts import Claimed, Outcome, Result
@@ -317,3 +319,46 @@ def test_those_who_wait_are_told_when_redis_goes_away(server: EmbeddedServer, st
                 await waiting
 
     asyncio.run(walk())
+
+
+def test_a_wait_for_what_events_report_ends_at_once_if_nobody_brings_any(store: Store, chat: OutboundChat) -> None:
+    """Nothing can come, and the job says that nothing is known."""
+    job = chat.enqueue(sender="support", to=number(1))
+    _send_all(store)
+    for until in ("ended", "delivered"):
+        end = chat.wait(job.id, PATIENCE, until=until)
+        assert (end.state, end.contact, end.delivery.state) == (JobState.SENT, None, DeliveryState.UNKNOWN)
+
+
+def test_whoever_waits_for_the_end_of_a_chat_is_woken_by_it(
+    store: Store, server: EmbeddedServer, chat: OutboundChat
+) -> None:
+    """For threads and for asyncio: by the event, not by reading again and again."""
+    job = chat.enqueue(sender="support", to=number(1))
+    _send_all(store)
+    keys, contact = store.keys("main"), f"contact-{job.id.partition('.')[2]}"
+    change: dict[str, Any] = {"budgets": ["main"], "contacts": [contact], "waits_at": contact}
+    facts: dict[str, Any] = {"legs": {contact: [0, ""]}, "delivery": ["pending", 5, "context", ""]}
+    # The first event lets the budget record contacts; the job was sent before that.
+    store.run(scripts.record_contacts(keys, [Change(**change, facts=facts)]))
+    store.redis.set(f"{keys.base}contact:{contact}", job.id.partition(".")[2], px=HOUR_MS)
+    ends: list[Job] = []
+
+    def wait() -> None:
+        ends.append(chat.wait(job.id, PATIENCE, until="ended"))
+
+    async def wait_async() -> None:
+        async with AsyncOutboundChat(redis_url=server.url, **PATIENT) as client:
+            ends.append(await client.wait(job.id, PATIENCE, until="delivered"))
+
+    threads = [threading.Thread(target=wait), threading.Thread(target=lambda: asyncio.run(wait_async()))]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: _subscribers(store, job.id) == 2, timeout=PATIENCE)
+    facts = {"legs": {contact: [7, "CUSTOMER_DISCONNECT"]}, "delivery": ["read", 6, "context", ""]}
+    assert store.run(scripts.record_contacts(keys, [Change(**change, facts=facts)])) == ["changed"]
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert [(end.contact and end.contact.reason, end.delivery.state) for end in ends] == [
+        ("CUSTOMER_DISCONNECT", DeliveryState.READ)
+    ] * 2

@@ -45,7 +45,7 @@ def test_every_option_of_the_short_form_is_a_member_of_the_api() -> None:
     ("taken_by", "options", "own"),
     [
         (StreamedOptions.__init__, BATCH_OPTIONS, {"self", "name", *OF_FORM}),
-        (send, {*JobOptions.__annotations__}, {"request", "attribute", "wait", "as_json"}),
+        (send, {*JobOptions.__annotations__}, {"request", "attribute", "wait", "until", "as_json"}),
         (
             send_batch,
             BATCH_OPTIONS,

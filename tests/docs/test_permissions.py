@@ -15,7 +15,8 @@ POLICIES = [json.loads(block.body) for block in blocks(DOCS / "deployment.md") i
 STATEMENTS: list[dict[str, Any]] = [one for policy in POLICIES for one in policy.get("Statement", [policy])]
 
 # Clients that the worker makes -> first part of the actions' names.
-SERVICES = {"connect": "connect", "service-quotas": "servicequotas", "sqs": "sqs", "sts": "sts"}
+SERVICES = {"connect": "connect", "pinpoint-sms-voice-v2": "sms-voice", "service-quotas": "servicequotas"}
+SERVICES |= {"sqs": "sqs", "sts": "sts"}
 NEEDS_NO_PERMISSION = {"sts:GetCallerIdentity"}
 # Connect makes these in the caller's name when a request has a template.
 OF_TEMPLATES = {"wisdom:GetMessageTemplate", "wisdom:RenderMessageTemplate"}
@@ -75,7 +76,9 @@ def test_a_statement_is_complete_and_names_what_it_is_for(statement: dict[str, A
         if resource == "*":
             assert statement["Action"] == "servicequotas:GetServiceQuota", "which can't be narrowed"
         else:
-            assert re.fullmatch(r"arn:aws:(connect|wisdom|iam|sqs):[a-z0-9-]*:\d{12}:[\w/*-]+", resource), resource
+            assert re.fullmatch(r"arn:aws:(connect|wisdom|iam|sms-voice|sqs):[a-z0-9-]*:\d{12}:[\w/*-]+", resource), (
+                resource
+            )
 
 
 def test_whole_policies_have_their_version() -> None:

@@ -16,6 +16,7 @@ from outbound_chat.cli.doctor.open_chats import batch_warning
 from outbound_chat.http import create_app
 from outbound_chat.model import errors
 from outbound_chat.model.batches import Batch, EarlierBatch, Preflight
+from outbound_chat.model.contacts import SETTLED, Basis, DeliveryState
 from outbound_chat.model.jobs import FINAL, MOVES, JobState
 from outbound_chat.model.why import Why
 from outbound_chat.request.options import ROW_OPTIONS
@@ -37,6 +38,15 @@ def test_every_state_is_documented_with_whether_it_is_final() -> None:
     assert {bare(row["state"]): row["final"] for row in rows} == {
         state.value: "yes" if state in FINAL else "no" for state in JobState
     }
+
+
+def test_the_ladder_of_deliveries_is_the_one_of_the_code() -> None:
+    """In the order of their evidence: of two receipts, the one that is further down counts."""
+    rows = table(read("jobs.md"), "delivery")
+    assert [(bare(row["delivery"]), row["final"]) for row in rows] == [
+        (state.value, "yes" if state in SETTLED else "no") for state in DeliveryState
+    ]
+    assert [bare(row["basis"]) for row in table(read("jobs.md"), "basis")] == list(Basis)
 
 
 def test_the_moves_are_those_of_the_code() -> None:

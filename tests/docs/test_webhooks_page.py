@@ -57,9 +57,9 @@ def test_the_classes_of_answers_are_those_of_the_code() -> None:
     ]
 
 
-def test_every_end_of_a_job_has_its_type() -> None:
+def test_everything_that_is_posted_has_its_type() -> None:
     types = [bare(row["type"]) for row in table(section(read("webhooks.md"), "## What is posted"), "type")]
-    assert set(types) == {*(f"job.{state}" for state in FINAL), "batch.finished"}
+    assert set(types) == {*(f"job.{state}" for state in FINAL), "job.contact_ended", "job.delivery", "batch.finished"}
 
 
 def test_every_state_of_a_webhook_is_explained() -> None:

@@ -21,6 +21,7 @@ import time_machine
 from outbound_chat import BatchKeyConflict, BatchStart, JobState
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.store import Store, inspection
+from tests.support.contact_events import contact_event
 from tests.support.harness import Harness, data_of, number
 from tests.support.proxy import running_proxy
 from tests.support.terminal import on_terminal
@@ -280,6 +281,7 @@ def test_results_are_exported_with_the_rows_that_they_belong_to(stack: Harness) 
 
     plain = stack.run("export", batch, "--state", "cancelled", "--format", "jsonl").stdout.splitlines()
     assert [json.loads(line)["row"] for line in plain[:7]] == [1, 2, 3, 4, 5, 6, 8]
+    assert {json.loads(line)["delivery"] for line in plain} == {None}, "there is nothing to deliver"
     assert number(1) not in "".join(plain)
     assert stack.run("export", "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR").returncode == 5
     assert stack.run("export", batch, "--join", str(path), "-o", "/proc/results.csv").returncode == 2
@@ -377,3 +379,31 @@ def test_results_are_joined_with_no_other_file(stack: Harness) -> None:
     done = stack.run("export", from_python, "--join", "copy.csv")
     assert (done.returncode, "did not come from one file of send-batch" in done.stderr) == (2, True)
     chat.cancel_batch(from_python)
+
+
+def test_an_export_says_what_is_known_after_a_message_was_sent_and_no_more(stack: Harness) -> None:
+    stack.configure(contact_events={})
+    stack.start_worker()
+    chat = stack.chat()
+    batch = chat.enqueue_batch([{"to": number(1)}, {"to": number(2)}], sender="support", text="Hello").id
+    chat.wait_batch(batch, 120)
+    metrics = {"customerMetrics": {"messagesSent": 1}}
+    event = contact_event(
+        "COMPLETED",
+        chat.status(f"{batch}-1").contact_id or "",
+        disconnectReason="EXPIRED",
+        chatMetrics=metrics,
+    )
+    assert chat.ingest_contact_events([event]) == ["changed"]
+
+    answered, unknown = csv.DictReader(stack.run("export", batch).stdout.splitlines())
+    names = ("contact_ended_at", "contact_reason", "delivery", "delivery_basis", "delivery_code")
+    assert [answered[name] for name in names] == [
+        "2026-05-01T09:05:00.000+00:00",
+        "EXPIRED",
+        "answered",
+        "contact",
+        "",
+    ]
+    assert [unknown[name] for name in names] == ["", "", "unknown", "none", ""]
+    assert "delivery  1 answered, 1 unknown" in stack.run("status", batch).stdout

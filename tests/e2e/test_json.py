@@ -45,6 +45,7 @@ GOOD = {
     "suppress": ("--sender", "support", number(8)),
     "suppressed": ("--sender", "support"),
     "unsuppress": ("--sender", "support", number(8)),
+    "optouts sync": ("--sender", "support"),
     "webhooks hosts": (),
     "webhooks dead": (),
     "webhooks replay": ("--all",),
@@ -63,7 +64,7 @@ GOOD = {
 """Arguments with which each command does what it is asked."""
 LISTS = {
     *("status", "jobs", "list", "wait", "cancel", "holds", "dead", "dead --counts", "replay", "replay --all"),
-    *("suppressed", "webhooks hosts", "contact-events status"),
+    *("suppressed", "optouts sync", "webhooks hosts", "contact-events status"),
     *("webhooks dead", "encryption-keys", "rewrite-suppressed", "audit", "doctor", "keys list", "hold", "release"),
 }
 """Those that may be about many things: a list, however many there are."""
@@ -112,6 +113,7 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     "suppress --delimiter aa": (("--sender", "support", "--file", "good.csv"), 2, {"not_allowed"}),
     "suppressed": (("--sender", "nosuch"), 2, {"invalid_settings"}),
     "unsuppress": (("--sender", "support", "--file", "missing.csv"), 2, {"unusable_file"}),
+    "optouts sync": (("--sender", "nosuch"), 2, {"invalid_settings"}),
     "webhooks": (("nosuch",), 2, {"invalid_arguments"}),
     "webhooks replay": (("nosuch",), 5, {"unknown_id"}),
     "new-key": (("more",), 2, {"invalid_arguments"}),

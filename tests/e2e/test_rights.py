@@ -28,7 +28,7 @@ from outbound_chat.store.scripts import Claimed, Outcome, Result, WebhookResult
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from outbound_chat_worker.runtime import Runtime
-from tests.support.contact_events import contact_event
+from tests.support.contact_events import contact_event, receipt_event
 from tests.support.harness import number, sender
 
 PAGE = (Path(__file__).parents[2] / "docs" / "deployment.md").read_text("utf-8")
@@ -198,7 +198,7 @@ METHODS: dict[str, Callable[[OutboundChat, World], object]] = {
     "contact_event_status": lambda chat, _: chat.contact_event_status(),
     "contact_closed": lambda chat, world: chat.contact_closed(world.open_chat()),
     "ingest_contact_events": lambda chat, world: chat.ingest_contact_events(
-        [contact_event("DISCONNECTED", world.open_chat())]
+        [contact_event("DISCONNECTED", world.open_chat()), receipt_event()]
     ),
     "count_dead": lambda chat, world: (world.dead_job(), chat.count_dead()),
     "dead_letters": lambda chat, world: (world.dead_job(), chat.dead_letters()),
@@ -227,6 +227,7 @@ METHODS: dict[str, Callable[[OutboundChat, World], object]] = {
     "lanes": lambda chat, world: (world.job(), chat.lanes()),
     "ping": lambda chat, _: chat.ping(),
     "preflight_batch": lambda chat, _: chat.preflight_batch(rows(), sender="support", text="Hi"),
+    "receipts": lambda chat, _: chat.receipts(),
     "release": lambda chat, world: chat.release(tenant=world.held()),
     "replay": lambda chat, world: chat.replay(world.dead_job()),
     "replay_all": lambda chat, world: (world.dead_job(), list(chat.replay_all())),
@@ -271,6 +272,8 @@ COMMANDS: dict[str, Callable[[World], str]] = {
     "suppress": lambda _: f"--sender support {number(8)}",
     "unsuppress": lambda _: f"--sender support {number(9)}",
     "suppressed": lambda _: "--sender support",
+    "optouts sync": lambda _: "",
+    "optouts sync --dry-run": lambda _: "",
     "webhooks hosts": lambda _: "",
     "webhooks dead": lambda _: "",
     "webhooks replay": World.dead_webhook,
@@ -334,7 +337,7 @@ def test_a_command_can_be_run_by_the_users_of_the_page(
         assert not lacks, said.err
         assert world.refused() <= ({"config|get", "oc:celery:outbound-chat"} if command == "doctor" else set())
         # Nobody listens where its sender calls, which `doctor` reports.
-        assert ended.value.code == {"wait": 4, "doctor": 1}.get(command, 0), said
+        assert ended.value.code == {"wait": 4, "doctor": 1, "optouts": 1}.get(command.split(maxsplit=1)[0], 0), said
     else:
         assert len(lacks) == 1, said.err
         assert world.refused()

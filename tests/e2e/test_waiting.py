@@ -17,6 +17,8 @@ from outbound_chat import OutboundChat
 from outbound_chat.cli import waiting
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.store import Store, persist
+from tests.support.contact_events import contact_event
+from tests.support.facts import delivered, ended, write_facts
 from tests.support.harness import Harness, free_port, number, running_harness, sender
 from tests.support.terminal import ERASED, on_terminal
 from tests.support.waiting import wait_until
@@ -218,3 +220,34 @@ def test_doctor_on_a_terminal_says_that_it_waits_for_an_answer(stack: Harness) -
             terminal.until("waiting for Redis, the broker or AWS")
     finally:
         os.kill(stack.server.process.pid, signal.SIGCONT)
+
+
+def test_wait_until_the_chat_has_ended_or_until_nothing_more_can_be_known(idle: Harness) -> None:
+    """A message of which nothing is known is never taken for one that arrived."""
+    chat = idle.chat()
+    job = next(one for one in chat.jobs(state="sent").jobs)
+    done = idle.run("wait", job.id, "--until", "delivered")
+    assert (done.returncode, "unknown: no receipt names this contact" in done.stdout) == (1, True)
+    done = idle.run("wait", job.id, "--until", "ended", "--json")
+    (told,) = json.loads(done.stdout)["data"]
+    assert (done.returncode, told["contact"], told["delivery"]["state"]) == (0, None, "unknown")
+
+    # From now on events come.
+    chat.ingest_contact_events([contact_event("DISCONNECTED", "c-1")])
+    about = {"ended": "the contact of", "delivered": "it is not known yet what became of the message of"}
+    for until, words in about.items():
+        done = idle.run("wait", job.id, "--until", until, "--timeout", AT_ONCE)
+        assert done.returncode == 4
+        assert f"error: {words} {job.id}" in done.stderr
+        assert done.stderr.endswith(f"\n  outbound-chat wait {job.id} --until {until}\n")
+    write_facts(chat._store.redis, job.id, {**ended(), **delivered("read")})
+    shown = idle.run("wait", job.id, "--until", "delivered")
+    assert shown.returncode == 0
+    assert "ended 20" in shown.stdout
+    assert "(basis: context)" in shown.stdout
+    write_facts(chat._store.redis, job.id, {**ended(), **delivered("undelivered", code="spam")})
+    assert idle.run("wait", job.id, "--until", "delivered").returncode == 1
+    batch = chat.enqueue_batch([{"to": number(1)}], sender="support", text="Hello").id
+    refused = idle.run("wait", batch, "--until", "ended")
+    assert (refused.returncode, "is for jobs" in refused.stderr) == (2, True)
+    chat.cancel_batch(batch)

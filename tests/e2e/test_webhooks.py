@@ -3,12 +3,28 @@
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from outbound_chat import InvalidJob, JobState, OutboundChat
+from outbound_chat import (
+    Basis,
+    ContactFact,
+    Delivery,
+    DeliveryState,
+    InvalidJob,
+    JobState,
+    OutboundChat,
+)
+from outbound_chat.model.times import utc_now
+from outbound_chat.store.scripts import ClaimedWebhook
+from outbound_chat.testing import make_job
 from outbound_chat.webhooks import verify
+from outbound_chat_worker.runtime import Runtime
+from outbound_chat_worker.webhooks.delivery import Delivery as WebhookDelivery
+from outbound_chat_worker.webhooks.posting import Post
+from tests.support.contact_events import contact_event
 from tests.support.harness import SOURCE, Harness, data_of, number, sender
 from tests.support.receiver import Received, Receiver
 from tests.support.waiting import wait_until
@@ -63,6 +79,85 @@ def test_the_end_of_a_job_is_posted_signed_and_without_anything_personal(stack: 
     assert "secret text" not in came.body.decode()
     wait_until(lambda: chat.webhook_hosts() == [], timeout=PATIENCE, what="nothing is left to post")
     assert "secret-in-the-url" not in stack.logs()
+
+
+def test_what_events_report_later_is_posted_once_for_each_change(stack: Harness, receiver: Receiver) -> None:
+    """Signed and named like the end, without disturbing it; a batch says what is known of its deliveries."""
+    configure(stack)
+    stack.configure(contact_events={}, webhooks=stack.values["webhooks"])
+    chat = stack.chat()
+    stack.start_worker()
+    receipt = chat.enqueue_batch(
+        [{"to": number(1)}, {"to": number(2)}], sender="support", text="Hello", callback_url=receiver.url
+    )
+    job_id = f"{receipt.id}-1"
+    wait_until(lambda: len(receiver.received) == 3, timeout=PATIENCE)
+    contact = chat.status(job_id).contact_id or ""
+    metrics = {"customerMetrics": {"messagesSent": 2}}
+    events = [
+        contact_event("DISCONNECTED", contact, disconnectReason="CUSTOMER_DISCONNECT"),
+        contact_event("COMPLETED", contact, disconnectReason="CUSTOMER_DISCONNECT", chatMetrics=metrics),
+    ]
+    assert chat.ingest_contact_events([*events, *events]) == ["changed", "changed", "same", "same"]
+    wait_until(lambda: len(receiver.received) == 5, timeout=PATIENCE)
+    assert chat.ingest_contact_events(events) == ["same", "same"]
+
+    found = {one.id: verified(one) for one in receiver.received}
+    ended, answered = found[f"{job_id}.contact_ended"], found[f"{job_id}.delivery.answered"]
+    assert (ended["type"], ended["timestamp"]) == ("job.contact_ended", "2026-05-01T09:05:00.000+00:00")
+    assert ended["data"]["contact"]["reason"] == "CUSTOMER_DISCONNECT"
+    assert (answered["type"], answered["timestamp"]) == ("job.delivery", answered["data"]["delivery"]["at"])
+    assert (answered["data"]["state"], answered["data"]["delivery"]["state"]) == ("sent", "answered")
+    assert found[f"{receipt.id}.finished"]["data"]["deliveries"]["unknown"] == 2
+    webhook = chat.status(job_id).webhook
+    assert webhook is not None
+    assert webhook.state == "delivered"
+    deliveries = chat.batch(receipt.id).deliveries
+    assert {state.value: count for state, count in deliveries.items() if count} == {"answered": 1, "unknown": 1}
+    assert number(1) not in "".join(one.body.decode() for one in receiver.received)
+    assert len(receiver.received) == 5, "a repeat posts nothing"
+
+
+def test_only_what_is_still_true_is_posted(stack: Harness, receiver: Receiver) -> None:
+    """A delivery that changed again has a webhook of its own, and a chat that was transferred is open again."""
+    configure(stack)
+    known: dict[str, Any] = {"basis": Basis.CONTEXT, "code": "", "at": utc_now(), "contradicted": False}
+    job = make_job(
+        "sent",
+        delivery=Delivery(state=DeliveryState.READ, final=True, **known),
+        contact=ContactFact(open=True, ended_at=None, reason=""),
+    )
+    runtime = Runtime(stack.settings)
+    poster, local_id = WebhookDelivery(runtime, "main"), job.id.partition(".")[2]
+    for end, posts in (("delivery.delivered", 0), ("contact_ended", 0), ("failed", 0), ("delivery.read", 1)):
+        claimed = ClaimedWebhook(
+            name=f"{local_id}.{end}", host="127.0.0.1", url=receiver.url, attempts=0, first_ms=0, job=job
+        )
+        result = poster.deliver(claimed, Post(timedelta(seconds=PATIENCE)))
+        assert (result.outcome, len(receiver.received)) == ("delivered", posts)
+    runtime.store.close()
+
+
+def test_a_webhook_about_a_contact_that_was_given_up_is_replayed(stack: Harness, receiver: Receiver) -> None:
+    configure(stack)
+    stack.configure(contact_events={}, webhooks=stack.values["webhooks"])
+    chat = stack.chat()
+    stack.start_worker()
+    job_id = enqueue(chat, receiver)
+    wait_until(lambda: receiver.received, timeout=PATIENCE)
+    receiver.respond = lambda _: (410, {})
+    contact = chat.status(job_id).contact_id or ""
+    chat.ingest_contact_events([contact_event("DISCONNECTED", contact)])
+    name = f"{job_id}.contact_ended"
+    wait_until(lambda: [one.id for one in chat.dead_webhooks()] == [name], timeout=PATIENCE, what="it is given up")
+    assert f"{name}  " in stack.run("webhooks", "dead").stdout
+    receiver.respond = lambda _: (200, {})
+    assert stack.run("webhooks", "replay", name).returncode == 0
+    wait_until(lambda: receiver.ids().count(name) == 2, timeout=PATIENCE)
+    assert chat.replay_webhooks([name, f"{job_id}.delivery.no_receipt"]) == {
+        name: False,
+        f"{job_id}.delivery.no_receipt": False,
+    }
 
 
 def test_a_batch_tells_of_its_end_with_its_counts(stack: Harness, receiver: Receiver) -> None:

@@ -95,7 +95,7 @@ def test_a_worker_loads_neither_the_client_nor_what_only_other_programs_use() ->
     assert packages(found) <= NEEDED | IF_INSTALLED
     for part in ("cli", "client", "http", "rows"):
         assert f"outbound_chat.{part}" not in found
-    for part in ("cli", "local", "sandbox", "webhooks"):
+    for part in ("cli", "local", "opt_outs", "sandbox", "webhooks"):
         assert f"outbound_chat_worker.{part}" not in found
     always = {name for name in found if name.partition(".")[0] not in IF_INSTALLED}
     assert len(always) <= MOST_OF_WORKER, sorted(always)

@@ -3,6 +3,7 @@
 Calls of functions are counted: the same every time, where seconds differ by half from run to run.
 """
 
+import json
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from outbound_chat.client import OutboundChat
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import scripts
+from outbound_chat.store.records import readable_job
 from outbound_chat.store.scripts import Claimed, Outcome, Result
 from outbound_chat_worker.pump.attempt import AttemptRunner
 from outbound_chat_worker.runtime import Runtime
@@ -92,6 +94,13 @@ def test_our_client_makes_fewer_calls_than_that_of_boto3(
         lambda: runtime.connect.start_chat(sender, request.api(sender, new_local_id())), rounds=9
     )
     assert ours <= 0.63 * of_default
+
+
+def test_a_job_without_facts_is_read_with_as_few_calls_as_before_there_were_any() -> None:
+    """What events report after `sent` costs only the jobs that have had one."""
+    head = [1, "sent", "2:sms::", 1000, 0, 0, 10**12, 1, "", 0, 0, 1, "t", "", "c-1", 2000, 0, 0]
+    raw = json.dumps(head)
+    assert fewest_python_calls(lambda: readable_job("main", "01JD2Y8Q6ZK4X0B7V5N3M1C9TR", raw, 5000)) <= 40
 
 
 def test_a_job_goes_out_with_little_more_than_its_call(stack: Harness, chat: OutboundChat, runtime: Runtime) -> None:

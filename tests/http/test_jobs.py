@@ -2,11 +2,13 @@
 
 import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import httpx
 import pytest
 
+from tests.support.contact_events import contact_event
 from tests.support.harness import Harness
 
 from .conftest import start_service
@@ -38,6 +40,29 @@ def _check_that_a_job_is_sent(http: httpx.Client) -> None:
     assert ended["state"] == "sent"
     assert ended["contact_id"]
     assert http.get(location).json() == ended
+    assert (ended["contact"], ended["delivery"]["state"]) == (None, "unknown")
+
+
+def test_a_wait_for_what_events_report_lasts_until_they_come_or_none_can(stack: Harness) -> None:
+    """`until`: the end of the chat, and what became of the message, which most often stays unknown."""
+    stack.configure(contact_events={})
+    chat = stack.chat()
+    stack.start_worker()
+    with start_service(stack).client() as http:
+        job = http.post("/v1/jobs", json=JOB).json()
+        url = f"/v1/jobs/{job['id']}"
+        assert job["delivery"] is None
+        sent = http.get(url, params={"wait": 30}).json()
+        running = http.get(url, params={"wait": 0.01, "until": "ended"}).json()
+        assert running == sent, "nobody knows why its chat goes on"
+        with ThreadPoolExecutor(1) as pool:
+            ends = pool.submit(http.get, url, params={"wait": 60, "until": "ended"})
+            assert chat.ingest_contact_events([contact_event("DISCONNECTED", sent["contact_id"])]) == ["changed"]
+            ended = ends.result().json()
+        assert (ended["contact"]["open"], ended["contact"]["ended_at"][:16]) == (False, "2026-05-01T09:05")
+        unknown = http.get(url, params={"wait": 60, "until": "delivered"}).json()
+        assert unknown["delivery"]["state"] == "unknown", "no receipt ever came, so it is not waited for"
+        problem(http.get(url, params={"wait": 1, "until": "read"}), 400, "invalid_request")
 
 
 def test_a_wait_that_runs_out_says_what_it_waits_for(http: httpx.Client) -> None:

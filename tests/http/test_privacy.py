@@ -95,6 +95,7 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
         "replayWebhooks": _told("/v1/webhooks/replay", {"ids": [NUMBER, TEXT]}, "ids", "all", "budget", TEXT),
         "readBudgets": _asked("/v1/budgets", TEXT),
         "readSenders": _asked("/v1/senders", TEXT),
+        "readReceipts": _asked("/v1/receipts", "hours", TEXT),
         "readHolds": _asked("/v1/holds", TEXT),
         "hold": _told("/v1/holds", hold, "scope", "name", TEXT),
         "release": [

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from outbound_chat.webhooks import verify
+from tests.support.contact_events import contact_event
 from tests.support.harness import Harness, number, running_harness
 from tests.support.receiver import Received, Receiver
 from tests.support.waiting import wait_until
@@ -161,6 +162,26 @@ def test_dead_webhooks_are_listed_and_replayed_by_those_who_see_the_job(stage: S
         timeout=TIMEOUT,
         what="no host that webhooks wait for",
     )
+
+
+def test_a_webhook_about_a_contact_belongs_to_those_who_see_its_job(stage: Stage) -> None:
+    chat = stage.service.stack.chat()
+    # From the first event on, calls are recorded with their contacts.
+    assert chat.ingest_contact_events([contact_event("DISCONNECTED", "c-1")]) == ["unmatched"]
+    mine = stage.enqueue(stage.mine, 1)
+    stage.until_webhook(stage.mine, mine, "delivered")
+    stage.receiver.respond = refuse
+    contact = stage.ask(stage.mine, "GET", f"/v1/jobs/{mine}").json()["contact_id"]
+    assert chat.ingest_contact_events([contact_event("DISCONNECTED", contact)]) == ["changed"]
+    name = f"{mine}.contact_ended"
+    wait_until(lambda: stage.dead(stage.mine) == [name], timeout=TIMEOUT, what="it is given up")
+    assert stage.dead(stage.theirs) == []
+
+    stage.receiver.respond = take
+    answers = [(stage.theirs, {"replayed": 0, "not_dead": [name]}), (stage.mine, {"replayed": 1, "not_dead": []})]
+    for key, answer in answers:
+        assert stage.ask(key, "POST", "/v1/webhooks/replay", json={"ids": [name]}).json() == answer
+    wait_until(lambda: stage.receiver.ids().count(name) == 2, timeout=TIMEOUT, what="its second post")
 
 
 def test_what_is_wrong_is_named_and_the_url_is_not_repeated(stage: Stage) -> None:

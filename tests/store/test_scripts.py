@@ -76,6 +76,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "count_dead": scripts.count_dead(KEYS),
         "read_request": scripts.read_request(KEYS, "id"),
         "read_events": scripts.read_events(KEYS, since=0, count=1),
+        "read_receipts": scripts.read_receipts(KEYS, since_ms=1, skip=0),
         "replay": scripts.replay(
             KEYS,
             old="o",
@@ -101,6 +102,9 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "replay_webhooks": scripts.replay_webhooks(KEYS, ["w"] * items),
         "suppress": scripts.suppress(KEYS, sender="sms", entries=[("+1", 0, "r")] * items),
         "unsuppress": scripts.unsuppress(KEYS, sender="sms", names=["+1"] * items),
+        "recount": scripts.recount(
+            KEYS, local_id="id", claim="c", request="{}", marks={"f" * (n + 1): "m" for n in range(items)}
+        ),
         "read_suppressed": scripts.read_suppressed(KEYS, sender="sms", names=["+1"] * items),
         "read_scopes": scripts.read_scopes(KEYS, ["sender:sms"] * items),
         "note_budgets": scripts.note_budgets(KEYS, ["main"] * items),
@@ -116,6 +120,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "read_keys": scripts.read_keys(KEYS),
         "revoke_key": scripts.revoke_key(KEYS, "k"),
         "spend_key": scripts.spend_key(KEYS, "k", None),
+        "read_recording": scripts.read_recording(KEYS),
         "why": scripts.why(KEYS, "id"),
         "check_durable": scripts.check_durable(KEYS, local_ids=["id"] * items),
         "reconcile": scripts.reconcile(KEYS, lease_ms=1),

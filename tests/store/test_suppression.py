@@ -7,7 +7,7 @@ import pytest
 
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.store import scripts
-from outbound_chat.store.scripts import FIRST_PAGE, Claimed, Empty, Listed
+from outbound_chat.store.scripts import FIRST_PAGE, Claimed, Empty, Listed, Unlisted
 
 from .clocked import ClockedLedger
 from .ledger import HOUR_MS, Ledger, lane
@@ -206,3 +206,27 @@ def test_a_request_that_can_not_be_read_is_left_to_the_worker(ledger: Ledger, re
     ledger.suppress(NUMBER)
 
     assert ledger.take().ids == [local_id]
+
+
+def test_an_entry_of_a_sync_gives_way_to_one_of_a_person_and_never_replaces_it(ledger: Ledger) -> None:
+    """A sync that mirrors may remove the one, and not the other; a rewrite keeps which is which."""
+
+    def write(since: str, note: str) -> int:
+        added = ledger.run(scripts.suppress(ledger.keys, sender="sms", entries=[(NUMBER, since, note)]))
+        assert isinstance(added, int)
+        return added
+
+    def remove() -> list[bool]:
+        answer = ledger.run(scripts.unsuppress(ledger.keys, sender="sms", of_sync=True, names=[NUMBER, OTHER]))
+        assert isinstance(answer, Unlisted)
+        return list(answer.removed)
+
+    assert [write("00", "sync"), write("00", "later"), write("0123", "rewritten")] == [1, 0, 0]
+    assert read(ledger, NUMBER) == [(NUMBER, 123, "rewritten")]
+    assert remove() == [True, False]
+    assert [write("00", "sync"), write("0", "person"), write("00", "sync"), write("0123", "sync")] == [1, 0, 0, 0]
+    assert [note for _, _, note in read(ledger, NUMBER)] == ["person"]
+    assert remove() == [False, False]
+    assert write("123", "rewritten") == 0
+    assert read(ledger, NUMBER) == [(NUMBER, 123, "rewritten")]
+    assert remove() == [False, False]

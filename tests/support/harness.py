@@ -103,6 +103,7 @@ class Harness:
                 "chat": sender(channel="whatsapp", source=WHATSAPP_SOURCE, **endpoint),
             },
             "retry": {"base": 0.05, "cap": 1.0},
+            "opt_outs": {"rate": 1_000.0},
             # What a busy machine may need for a call.
             "redis_timeout": 60,
             **changes,

@@ -524,6 +524,33 @@ def test_a_record_has_the_values_that_were_given() -> None:
         make_job("lost")
 
 
+def test_a_test_ends_a_contact_and_sets_a_delivery(chat: InMemoryOutboundChat) -> None:
+    """As events do in production: the state stays, and weaker evidence changes nothing."""
+    job = chat.finish(enqueue(chat))
+    assert (job.contact, job.delivery.state) == (None, "unknown")
+    with pytest.raises(WaitTimeout):
+        chat.wait(job.id, until="ended")
+
+    ended = chat.end_contact(job, "EXPIRED").contact
+    assert ended is not None
+    assert (ended.open, ended.reason) == (False, "EXPIRED")
+    assert chat.wait(job.id, until="ended").contact == ended
+    failed = chat.deliver(job, "undelivered", code="spam")
+    assert (failed.state, failed.delivery.code) == (JobState.SENT, "spam")
+    assert chat.deliver(job).delivery.contradicted
+    assert chat.deliver(job, "carrier").delivery.state == "delivered"
+    assert chat.wait(job.id, until="delivered").delivery.state == "delivered"
+    assert chat.deliver(job, "answered").delivery.basis == "contact"
+
+
+def test_batches_count_deliveries_that_a_test_sets(chat: InMemoryOutboundChat) -> None:
+    batch = chat.enqueue_batch([{"to": NUMBER}, {"to": OTHER}], sender="demo", text="Hello").id
+    chat.finish_all()
+    chat.deliver(f"{batch}-1", "undelivered")
+    found = {state.value: number for state, number in chat.batch(batch).deliveries.items() if number}
+    assert found == {"undelivered": 1, "unknown": 1}
+
+
 def test_slips_of_a_test_are_refused_with_what_was_meant(chat: InMemoryOutboundChat) -> None:
     """A test that passes with a code that production never gives proves nothing."""
     with pytest.raises(ValueError, match=r"code 'refusd' is not a known name; did you mean .refused."):
@@ -534,6 +561,10 @@ def test_slips_of_a_test_are_refused_with_what_was_meant(chat: InMemoryOutboundC
         make_job("uncertain", code="no_anwser")
     with pytest.raises(ValueError, match=r'state .* did you mean "failed"'):
         make_job("faild")
+    with pytest.raises(ValueError, match=r'state .* did you mean "delivered"'):
+        chat.deliver(chat.finish(enqueue(chat)), "deliverd")
+    with pytest.raises(ValueError, match="has no contact: it is queued; end it as sent first"):
+        chat.end_contact(enqueue(chat))
     with pytest.raises(TypeError, match="by must be a timedelta"):
         chat.clock.move(60)  # type: ignore[arg-type]
 

@@ -139,11 +139,15 @@ class Connect:
             if client is self.call.client and time.monotonic() - made_at > _YOUNG_SECONDS:
                 self._clients.pop(identity_of(sender), None)
 
+    def client(self, sender: Sender, service: str, **options: Any) -> Any:
+        """Makes a client of another service, or for other operations, which the caller closes."""
+        with self._lock:
+            make: Any = session_of(sender).client  # its overloads want a literal
+            return make(service, config=self.config, **options)
+
     def identity(self, sender: Sender) -> str:
         """Returns the ARN of the sender's credentials from STS. Raises one of `UNANSWERED`."""
-        with self._lock:
-            made = session_of(sender).client("sts", config=self.config)
-        with closing(made) as client:
+        with closing(self.client(sender, "sts")) as client:
             return str(client.get_caller_identity()["Arn"])
 
     def allowed_rate(self, sender: Sender) -> float | None:
@@ -152,9 +156,7 @@ class Connect:
         It asks Service Quotas at the sender's `endpoint_url`, or else where boto3 finds it, such as
         `AWS_ENDPOINT_URL_SERVICE_QUOTAS`. Raises one of `UNANSWERED`.
         """
-        with self._lock:
-            made = session_of(sender).client("service-quotas", config=self.config, endpoint_url=sender.endpoint_url)
-        with closing(made) as client:
+        with closing(self.client(sender, "service-quotas", endpoint_url=sender.endpoint_url)) as client:
             try:
                 answer = client.get_service_quota(ServiceCode="connect", QuotaCode=RATE_QUOTA)
             except client.exceptions.NoSuchResourceException:

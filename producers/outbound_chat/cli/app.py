@@ -154,6 +154,8 @@ def _loaded(point: EntryPoint) -> Any:
     )
     if default:
         holder.callback(invoke_without_command=True, help=default.__doc__, epilog=EPILOG)(describe(default))
+    elif several:
+        holder.callback()(lambda: None)  # without it, Typer would take a single command for the group
     for name, function in functions.items():
         holder.command(name, context_settings={"ignore_unknown_options": is_missing})(describe(function))
     return typer.main.get_command(holder)

@@ -45,11 +45,11 @@ def show_preflight(campaign: Campaign, rejects: Rejects, *, as_json: bool) -> No
         rejects.close()
     path = str(rejects.path) if flight.rejected else None
     warn_of_earlier(earlier)
-    campaign.repeated.warn()
+    campaign.repeated.warn(campaign.sender)
     for warning in _warnings(flight, campaign.sender, rows):
         warn(warning)
     if as_json:
-        beside = {"earlier": earlier, "repeated_numbers": campaign.repeated.count}
+        beside = {"earlier": earlier, **campaign.repeated.counts(campaign.sender)}
         _print_json(flight, faults, rejects, lines, beside)
     else:
         print_preflight(flight, campaign.parts_of(flight), faults.faults, lines, path)

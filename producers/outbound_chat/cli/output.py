@@ -49,6 +49,11 @@ out = _Console(markup=False, emoji=False, highlight=False, soft_wrap=not sys.std
 talk = _Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
+def until_option(until: str) -> str:
+    """Returns the option of `wait` for what is waited for, with a space before it; empty for the default."""
+    return "" if until == "final" else f" --until {until}"
+
+
 def print_error(error: BaseException) -> None:
     """Prints an error for people: a line for each fault. Of Ctrl-C they need not be told."""
     if isinstance(error, KeyboardInterrupt):
@@ -57,7 +62,7 @@ def print_error(error: BaseException) -> None:
     text = "\n".join(["the input is invalid:", *lines, *getattr(error, "__notes__", [])]) if lines else sentence(error)
     if isinstance(error, WaitTimeout):
         # The command has a line of its own, so that a narrow terminal does not break it.
-        text += f":\n  outbound-chat wait {error.id}"
+        text += f":\n  outbound-chat wait {error.id}{until_option(error.until)}"
     if isinstance(error, UsageError) and error.ctx:
         text += f"\nTry '{error.ctx.command_path} --help' for help."
     talk.print(Text("error: ", style="bold red") + Text(text))

@@ -19,10 +19,11 @@ from rich.progress import (
 from rich.text import Text
 
 from outbound_chat.cli.output import talk, when
-from outbound_chat.cli.show_batches import outlook_of
+from outbound_chat.cli.show_batches import deliveries_of, outlook_of
 from outbound_chat.cli.waiting import AGAIN_SECONDS, SILENT_SECONDS
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
+from outbound_chat.model.contacts import DeliveryState
 from outbound_chat.model.errors import WaitTimeout
 
 T = TypeVar("T", BatchReceipt, Preflight)
@@ -121,9 +122,9 @@ def rows_progress(verb: str, total: int, *, quiet: bool) -> Iterator[Callable[[i
 
 
 @contextmanager
-def count_progress(verb: str) -> Iterator[Callable[[int, int], None]]:
+def count_progress(verb: str) -> Iterator[Callable[[int, int | None], None]]:
     """Shows a bar on a terminal while many are handled one by one, and removes it at the end. Yields a function that
-    moves it; it takes how many are done, and of how many.
+    moves it; it takes how many are done, and of how many, if that is known.
     """
     columns = (TextColumn(f"{verb:<7}"), BarColumn(), _Counted(), TimeElapsedColumn())
     with Progress(*columns, console=talk, transient=True, disable=not talk.is_terminal) as progress:
@@ -160,4 +161,6 @@ def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
 
 def _words(batch: Batch, reason: str = "") -> str:
     counts = "  ".join(f"{number:,} {state}" for state, number in batch.counts.items() if number)
+    if any(number for state, number in batch.deliveries.items() if state is not DeliveryState.UNKNOWN):
+        counts += f" ({deliveries_of(batch)})"
     return "\n".join(words for words in (f"{counts}  {outlook_of(batch, brief=True)}".rstrip(), reason) if words)

@@ -30,7 +30,7 @@ class Sending:
             begun = begun_of(self.earlier)
             is_done = begun is not None and begun.closed
             if not is_done:
-                campaign.repeated.warn()
+                campaign.repeated.warn(campaign.sender)
             self._shown = ask(campaign, begun, yes=yes)
             # What was asked about is sent, never half of it and half of what was saved since.
             self._rows.check_unchanged()

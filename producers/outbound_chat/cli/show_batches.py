@@ -48,9 +48,18 @@ def print_batch(batch: Batch) -> None:
             ("rows", f"{batch.accepted:,} accepted, {batch.rejected:,} rejected"),
             *((state, text) for state, text in counts if batch.counts[state]),
             ("unreadable", _number(batch.unreadable, "red")),
+            ("delivery", deliveries_of(batch)),
             ("outlook", outlook_of(batch)),
         ]
     )
+
+
+def deliveries_of(batch: Batch) -> str:
+    """Describes what is known of the delivery of its sent jobs, such as `12 delivered, 988 unknown`; empty: none was
+    sent.
+    """
+    known = [(state, number) for state, number in batch.deliveries.items() if number]
+    return ", ".join(f"{number:,} {state}" for state, number in reversed(known))
 
 
 def batch_state(batch: Batch) -> str:

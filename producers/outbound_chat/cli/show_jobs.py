@@ -6,6 +6,7 @@ from rich.text import Text
 
 from outbound_chat.cli.output import when
 from outbound_chat.cli.tables import make_table, print_record, print_table, time_cell
+from outbound_chat.model.contacts import WHY_UNKNOWN, ContactFact, Delivery, DeliveryState
 from outbound_chat.model.jobs import Job, JobState, Webhook
 
 COLOURS = {
@@ -46,6 +47,8 @@ def print_job(job: Job) -> None:
             ("job", job.id),
             ("state", Text(job.state, style=COLOURS.get(job.state, ""))),
             ("contact", job.contact_id),
+            ("chat", contact_words(job.contact) if job.contact else None),
+            ("delivery", delivery_words(job.delivery) if job.state is JobState.SENT else None),
             ("error", ": ".join(filter(None, (error.code, error.message))) if error else None),
             ("ended" if job.final else "next attempt", _time_of(job)),
             ("attempts", f"{job.attempts:,}"),
@@ -59,6 +62,22 @@ def print_job(job: Job) -> None:
 def _time_of(job: Job) -> str | None:
     instant = job.finished_at or job.next_attempt_at
     return when(instant) if instant else None
+
+
+def contact_words(contact: ContactFact) -> str:
+    """Describes a contact, such as `ended 2026-05-01 09:00:00 CEST: CUSTOMER_DISCONNECT`."""
+    at = f" {when(contact.ended_at)}" if contact.ended_at else ""
+    return ("open" if contact.open else "ended") + at + (f": {contact.reason}" if contact.reason else "")
+
+
+def delivery_words(delivery: Delivery) -> str:
+    """Describes a delivery, such as `undelivered 2026-05-01 09:00:00 CEST: spam (basis: context)`."""
+    if delivery.state is DeliveryState.UNKNOWN:
+        return f"unknown: {WHY_UNKNOWN}"
+    at = f" {when(delivery.at)}" if delivery.at else ""
+    code = f": {delivery.code}" if delivery.code else ""
+    contradicted = ", contradicted by another receipt" if delivery.contradicted else ""
+    return f"{delivery.state}{at}{code} (basis: {delivery.basis}{contradicted})"
 
 
 def webhook_words(webhook: Webhook) -> str:

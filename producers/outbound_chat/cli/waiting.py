@@ -10,7 +10,7 @@ from rich.errors import LiveError
 from rich.status import Status
 from rich.text import Text
 
-from outbound_chat.cli.output import talk
+from outbound_chat.cli.output import talk, until_option
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import WaitTimeout
 from outbound_chat.model.jobs import Job
@@ -88,7 +88,7 @@ def wait_for_end(wait: Callable[[float], T], timeout: float) -> T:
 
 
 @contextmanager
-def resumable(*waited: Job | Batch) -> Iterator[None]:
+def resumable(*waited: Job | Batch, until: str = "final") -> Iterator[None]:
     """Prints after Ctrl-C how to wait again: what is waited for continues."""
     try:
         yield
@@ -97,7 +97,8 @@ def resumable(*waited: Job | Batch) -> Iterator[None]:
         who = f"{kinds[0]} continues" if len(kinds) == 1 else f"{len(kinds):,} jobs and batches continue"
         # The commands have lines of their own, so that a narrow terminal does not break them.
         ids, it = " ".join(one.id for one in waited), "it" if len(kinds) == 1 else "them"
-        talk.print(f"{who}; to wait again:\n  outbound-chat wait {ids}\nto stop {it}:\n  outbound-chat cancel {ids}")
+        again = f"{ids}{until_option(until)}"
+        talk.print(f"{who}; to wait again:\n  outbound-chat wait {again}\nto stop {it}:\n  outbound-chat cancel {ids}")
         raise
 
 

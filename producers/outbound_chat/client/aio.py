@@ -39,7 +39,7 @@ from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected
 from outbound_chat.client.steps.suppression_list import NumberList
 from outbound_chat.client.steps.validation import several
-from outbound_chat.client.steps.waits import Ending, time_is_over
+from outbound_chat.client.steps.waits import Ending, Until, check_until, is_over, time_is_over
 from outbound_chat.client.steps.why import why
 from outbound_chat.client.sync import POLL_SECONDS, OutboundChat, Page
 from outbound_chat.client.waiters import Waiter
@@ -65,6 +65,7 @@ from outbound_chat.model.operations import (
     Hold,
     JobPage,
     Lanes,
+    NumberReceipts,
     SuppressedNumber,
     SuppressedPage,
     WebhookHost,
@@ -180,8 +181,15 @@ class AsyncOutboundChat(Closable):
     ) -> Cancellation:
         return await self._run(cancelling.cancel_jobs(self._context, several("job_ids", job_ids), on_progress))
 
-    async def wait(self, job_id: str, timeout: float = 30.0) -> Job:  # noqa: ASYNC109  # as its twin
-        return await self._wait(job_id, lambda: jobs.status(self._context, job_id), timeout, of_batch=False)
+    async def wait(
+        self,
+        job_id: str,
+        timeout: float = 30.0,  # noqa: ASYNC109  # as its twin
+        *,
+        until: Until = "final",
+    ) -> Job:
+        check_until(until)
+        return await self._wait(job_id, lambda: jobs.status(self._context, job_id), timeout, until, of_batch=False)
 
     # Batches
 
@@ -376,6 +384,9 @@ class AsyncOutboundChat(Closable):
     async def budgets(self) -> list[BudgetStatus]:
         return await self._run(lists.budgets(self._context))
 
+    async def receipts(self, *, hours: int = 24) -> list[NumberReceipts]:
+        return await self._run(lists.receipts(self._context, hours))
+
     async def lanes(self, *, limit: int = 20) -> Lanes:
         return await self._run(lists.lanes(self._context, limit))
 
@@ -473,14 +484,17 @@ class AsyncOutboundChat(Closable):
         id_: str,
         read: Callable[[], Steps[Ending]],
         timeout: float,  # noqa: ASYNC109
+        until: Until = "final",
         *,
         of_batch: bool,
     ) -> Ending:
         deadline = time.monotonic() + timeout
         async with self._here().waiters.subscribed(self._context.channel(id_), id_, of_batch=of_batch) as waiter:
-            while not (found := await self._run(read())).final and (left := deadline - time.monotonic()) > 0:
+            while not (over := await self._run(is_over(self._context, found := await self._run(read()), until))):
+                if (left := deadline - time.monotonic()) <= 0:
+                    break
                 await waiter.woken(left)
-        return found if found.final else await self._run(time_is_over(self._context, found))
+        return found if over else await self._run(time_is_over(self._context, found, until))
 
     async def _finals(self, waiters: Collection[Waiter]) -> set[Waiter]:
         """Returns the waiters whose job or batch is final or no longer exists."""

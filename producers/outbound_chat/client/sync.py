@@ -36,7 +36,7 @@ from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected
 from outbound_chat.client.steps.suppression_list import NumberList
 from outbound_chat.client.steps.validation import several
-from outbound_chat.client.steps.waits import Ending, time_is_over
+from outbound_chat.client.steps.waits import Ending, Until, check_until, is_over, time_is_over
 from outbound_chat.client.steps.why import why
 from outbound_chat.model.batches import Batch, BatchReceipt, EarlierBatch, Preflight
 from outbound_chat.model.contact_events import ContactEventStatus, Outcome
@@ -53,6 +53,7 @@ from outbound_chat.model.operations import (
     Hold,
     JobPage,
     Lanes,
+    NumberReceipts,
     SuppressedNumber,
     SuppressedPage,
     WebhookHost,
@@ -227,14 +228,21 @@ class OutboundChat(Closable):
         """
         return self._run(cancelling.cancel_jobs(self._context, several("job_ids", job_ids), on_progress))
 
-    def wait(self, job_id: str, timeout: float = 30.0) -> Job:
+    def wait(self, job_id: str, timeout: float = 30.0, *, until: Until = "final") -> Job:
         """Waits until the job is final, and returns it within milliseconds after that.
+
+        `until`: what to wait for after the job is `sent`: `ended`, until its contact has ended; `delivered`, until it
+        is known what became of the message, which need not be `delivered`. Both also end once nothing can come: the job
+        was not sent; nobody brings contact events to its budget; or, for `delivered`, the contact has ended and no
+        receipt was ever matched in its budget. Then `contact` or `delivery` says what is known, often `unknown`.
 
         Raises:
             UnknownJob: no job has this id, or its record is no longer kept.
-            WaitTimeout: it was not final after `timeout` seconds. The job continues; `why` explains what it waits for.
+            InvalidJob: `until` is invalid.
+            WaitTimeout: it had not come after `timeout` seconds. The job continues; `why` explains what it waits for.
         """
-        return self._wait(job_id, lambda: jobs.status(self._context, job_id), timeout)
+        check_until(until)
+        return self._wait(job_id, lambda: jobs.status(self._context, job_id), timeout, until)
 
     # Batches
 
@@ -607,6 +615,17 @@ class OutboundChat(Closable):
         """Returns the status of all budgets: rate, jobs, workers and holds. It takes two round trips per budget."""
         return self._run(lists.budgets(self._context))
 
+    def receipts(self, *, hours: int = 24) -> list[NumberReceipts]:
+        """Returns of how many messages each source number got receipts, by hour, newest hour first.
+
+        `hours`: how far back, 1 to 192. It is true also for messages whose job is not known. It takes a round trip per
+        budget and 200 numbers and hours.
+
+        Raises:
+            InvalidJob: `hours` is invalid.
+        """
+        return self._run(lists.receipts(self._context, hours))
+
     def lanes(self, *, limit: int = 20) -> Lanes:
         """Returns the lanes with the most waiting jobs, and what stops each. `limit`: 1 to 50.
 
@@ -784,12 +803,14 @@ class OutboundChat(Closable):
     ) -> None:
         self.close()
 
-    def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float) -> Ending:
+    def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float, until: Until = "final") -> Ending:
         deadline = time.monotonic() + timeout
         with self._store.listen(self._context.channel(id_)) as listener:
-            while not (found := self._run(read())).final and (left := deadline - time.monotonic()) > 0:
+            while not (over := self._run(is_over(self._context, found := self._run(read()), until))):
+                if (left := deadline - time.monotonic()) <= 0:
+                    break
                 listener.wait(min(left, REREAD_SECONDS))
-        return found if found.final else self._run(time_is_over(self._context, found))
+        return found if over else self._run(time_is_over(self._context, found, until))
 
     def _run(self, steps: Steps[T]) -> T:
         try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from outbound_chat.model.contacts import DeliveryState
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import ACTIVE, JobState
 
@@ -52,6 +53,8 @@ class Batch:
     waits, or it was read as part of a list."""
     held_by: str
     """Why no end can be predicted: who holds it and why, or that no worker runs. Empty: it makes progress."""
+    deliveries: Mapping[DeliveryState, int] = field(default_factory=dict)
+    """Sent jobs by what is known of their delivery; they add up to the sent ones, most of them `unknown`."""
 
     @property
     def remaining(self) -> int:

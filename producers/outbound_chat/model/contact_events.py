@@ -11,7 +11,7 @@ class Outcome(StrEnum):
     """What became of an event."""
 
     CHANGED = "changed"
-    """It told something new about a job, or freed the place of a chat."""
+    """It told something new about a job, freed the place of a chat, or is a receipt that names no job and counts."""
     SAME = "same"
     """It told nothing new: it came before, or it is of a kind that changes nothing."""
     UNMATCHED = "unmatched"
@@ -66,6 +66,26 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Receipts of one kind, of messages that a number sent within an hour."""
+
+    number: str
+    """Source number."""
+    kind: str
+    """Kind, such as `TEXT_DELIVERED`."""
+    hour_ms: int
+    """Beginning of the hour in which the messages were sent; 0: unknown."""
+    messages: Sequence[str]
+    """Ids of the messages."""
+    refused: bool = False
+    """Whether they were blocked, spam or invalid."""
+    parts: int = 0
+    """Parts of each message; 0: unknown."""
+    price: int = 0
+    """Price of each message in millionths of a US dollar; 0: unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """What one event changes."""
 
@@ -79,6 +99,8 @@ class Change:
     """ContactId with which the facts wait until a job is known to have started it; empty: they don't wait."""
     facts: Facts = field(default_factory=dict)
     place: Place | None = None
+    receipts: Sequence[Receipt] = ()
+    """What counts for source numbers, whether or not a job is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

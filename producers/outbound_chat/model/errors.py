@@ -170,22 +170,30 @@ class MissingEncryptionKey(OutboundChatError, code="missing_encryption_key"):
     """Something in Redis is encrypted with a key that is not in the settings. The message names the key."""
 
 
+_NOT_YET = {
+    "final": "{} is not final yet",
+    "ended": "the contact of {} has not ended yet",
+    "delivered": "it is not known yet what became of the message of {}",
+}
+
+
 class WaitTimeout(OutboundChatError, TimeoutError, code="wait_timeout"):
     """The job or batch was not final in time. It continues; wait again with the same id.
 
     The message explains what it waits for, unless Redis did not answer.
     """
 
-    def __init__(self, id_: str, why: Why | None = None, explanation: str = "") -> None:
-        """`explanation`: overrides that of `why`."""
+    def __init__(self, id_: str, why: Why | None = None, explanation: str = "", until: str = "final") -> None:
+        """`explanation`: overrides that of `why`. `until`: what was waited for."""
         self.id = id_
+        self.until = until
         self.why = why
         """Why the job waits, as from `OutboundChat.why`; for a batch, why its next job waits. None: it is unknown, or
         no job of the batch waits."""
         self.explanation = explanation or (why.explanation if why else "")
         """The same in a sentence or two; for a batch also how many jobs wait. Empty: it is unknown."""
         reason = f": {self.explanation} It continues;" if self.explanation else "; it continues,"
-        super().__init__(f"{id_} is not final yet{reason} wait again with the same id")
+        super().__init__(f"{_NOT_YET[until].format(id_)}{reason} wait again with the same id")
 
 
 class ClientClosed(OutboundChatError, RuntimeError, code="client_closed"):

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
+from outbound_chat.model.contacts import UNKNOWN, ContactFact, Delivery
+
 
 class JobState(StrEnum):
     """State of a job."""
@@ -153,6 +155,10 @@ class Job:
     """The last attempts that created no contact, oldest first, at most 5."""
     webhook: Webhook | None = field(default=None, repr=False)
     """The webhook that reports the end of the job, once the job is final. None: there is none."""
+    contact: ContactFact | None = field(default=None, repr=False)
+    """Whether the contact is open or has ended. None: the job is not `sent`, or no event of its contact has come."""
+    delivery: Delivery = field(default=UNKNOWN, repr=False)
+    """What is known of the delivery, if the job is `sent`; most often `unknown`."""
     repeated: bool = field(default=False, repr=False, compare=False)
     """Only in the result of `enqueue`: whether an earlier call with the same idempotency key created the job."""
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from outbound_chat.model.batches import Batch
-from outbound_chat.model.jobs import Job
+from outbound_chat.model.jobs import Job, JobState
 
 
 def json_default(value: Any) -> Any:
@@ -19,8 +19,10 @@ def json_default(value: Any) -> Any:
     if isinstance(value, Job):
         del record["repeated"]
         record |= {"priority": value.priority.name.lower(), "final": value.final, "error": value.error}
+        # Before a job is sent there is nothing to deliver.
+        record["delivery"] = value.delivery if value.state is JobState.SENT else None
     if isinstance(value, Batch):
-        record |= {"counts": dict(value.counts), "remaining": value.remaining}
+        record |= {"counts": dict(value.counts), "deliveries": dict(value.deliveries), "remaining": value.remaining}
     return record
 
 

@@ -84,6 +84,13 @@ KINDS = (
         Lifetime.BUDGET,
         "the same with encrypted numbers: blind index -> since ms, encrypted number and reason; and the key's name",
     ),
+    KeyKind(
+        "opt_outs", "hash", Lifetime.BUDGET, "when the opt-outs of each sender were last read, and the error if any"
+    ),
+    KeyKind("opt_outs_lease", "string", Lifetime.TTL, "exists while opt-out lists are read: whose sync it is"),
+    KeyKind("contacts:*", "zset", Lifetime.TTL, "a sender's contacts with one number, or its blind index: id -> ms"),
+    KeyKind("capped:*", "zset", Lifetime.TTL, "jobs that wait because of these contacts: id -> ms of their turn"),
+    KeyKind("mark_forms", "hash", Lifetime.TTL, "the forms of the numbers in `contacts`: sender and form -> until ms"),
     KeyKind("calls:*", "zset", Lifetime.TTL, "running calls of a sender with limits: id -> end of lease ms"),
     KeyKind(
         "contact:*", "string", Lifetime.TTL, "the job that started a contact, or what events said before: id or JSON"
@@ -96,6 +103,11 @@ KINDS = (
         "chat_watcher", "string", Lifetime.TTL, "the worker whose turn it is to look for ends that no event reported"
     ),
     KeyKind("chats:*", "zset", Lifetime.TTL, "open chats of an instance: contact -> assumed end ms"),
+    KeyKind("receipts", "zset", Lifetime.TTL, "hours and source numbers with receipts -> hour ms"),
+    KeyKind(
+        "receipts:*", "hash", Lifetime.TTL, "messages of an hour and source number by kind of receipt; parts, price"
+    ),
+    KeyKind("receipt_ids:*", "string", Lifetime.TTL, "distinct messages of such a count, as a HyperLogLog"),
     KeyKind(
         "workers",
         "zset",
@@ -158,6 +170,8 @@ class Keys:
     hook_wake = _Name()
     lanes = _Name()
     openers = _Name()
+    opt_outs = _Name()
+    opt_outs_lease = _Name()
     poke = _Name()
     requests = _Name()
     senders = _Name()

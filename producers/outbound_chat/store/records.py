@@ -5,10 +5,12 @@ from enum import IntEnum
 from operator import itemgetter
 from typing import Any
 
+from outbound_chat.model.contacts import UNKNOWN
 from outbound_chat.model.errors import WrittenByNewerVersion
 from outbound_chat.model.jobs import Attempt, Job, JobState, Webhook, WebhookState
 from outbound_chat.model.lanes import Lane
 from outbound_chat.model.times import LAST_MS, from_ms
+from outbound_chat.store.contact_facts import read_facts
 
 RECORD_VERSION = 1
 OLDEST_VERSION = 1
@@ -157,7 +159,8 @@ def job_of_head(budget: str, local_id: str, lane: Lane, head: list[Any], now_ms:
     state = JobState(head[Field.STATE])
     send_at = head[Field.SEND_AT]
     waiting = state is JobState.QUEUED
-    replay_of, replayed_by = (*head[Field.REPLAY_OF :], "", "")[:2]
+    replay_of, replayed_by, _, webhook, facts = (*head[Field.REPLAY_OF :], "", "", "", "", None)[:5]
+    contact, delivery = read_facts(facts) if facts else (None, UNKNOWN)
     if waiting and send_at > now_ms:
         state = JobState.SCHEDULED
     return Job(
@@ -179,7 +182,9 @@ def job_of_head(budget: str, local_id: str, lane: Lane, head: list[Any], now_ms:
         maybe_sent=bool(head[Field.MAYBE_SENT]),
         replay_of=f"{budget}.{replay_of}" if replay_of else None,
         replayed_by=f"{budget}.{replayed_by}" if replayed_by else None,
-        webhook=_webhook(head[Field.WEBHOOK]) if len(head) > Field.WEBHOOK else None,
+        webhook=_webhook(webhook) if webhook else None,
+        contact=contact,
+        delivery=delivery,
         history=tuple(Attempt(from_ms(at), *rest[:_ATTEMPT_TEXTS]) for at, *rest in head[Field.HISTORY] or ()),
     )
 

@@ -1,18 +1,22 @@
 """The client in memory, with which a test decides how jobs end."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from datetime import timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from outbound_chat.client import AsyncOutboundChat, OutboundChat
-from outbound_chat.client.steps.base import Steps
+from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context, NoContext
-from outbound_chat.client.steps.waits import Ending, time_is_over
+from outbound_chat.client.steps.waits import Ending, Until, is_over, time_is_over
+from outbound_chat.model.contact_events import Change
+from outbound_chat.model.contacts import Basis, DeliveryState
 from outbound_chat.model.jobs import Job, JobState
-from outbound_chat.store import Keys, Store
+from outbound_chat.model.times import to_ms
+from outbound_chat.request._names import closest
+from outbound_chat.store import Keys, Store, scripts
 from outbound_chat.testing._clock import Clock
 from outbound_chat.testing._jobs import EnqueuedJob, make_sender
 from outbound_chat.testing._store import MemoryStore
@@ -97,6 +101,43 @@ class InMemoryOutboundChat(OutboundChat):
         if ends := [job.expires_at for job in expiring.values() if job]:
             self.clock.set(max(ends))
 
+    def end_contact(self, job: str | Job | EnqueuedJob, reason: str = "CUSTOMER_DISCONNECT") -> Job:
+        """Ends the contact of a job that was sent, as a contact event of Amazon Connect does, and returns the job.
+
+        Raises:
+            ValueError: the job is not `sent`.
+            UnknownJob: no job has this id.
+        """
+        return self._tell(job, lambda contact_id: {"legs": {contact_id: [to_ms(self.clock.now()), reason]}})
+
+    def deliver(
+        self, job: str | Job | EnqueuedJob, state: DeliveryState | str = DeliveryState.DELIVERED, *, code: str = ""
+    ) -> Job:
+        """Lets a receipt say what became of the message of a job that was sent, and returns the job.
+
+        `state`: any but `unknown`. As in production, a weaker receipt than the last changes nothing. `code`: why it is
+        `undelivered`, such as `carrier_blocked`.
+
+        Raises:
+            ValueError: the job is not `sent`, or no receipt says this.
+            UnknownJob: no job has this id.
+        """
+        said = set(DeliveryState) - {DeliveryState.UNKNOWN}
+        if state not in said:
+            raise ValueError(f"state {str(state)!r} {closest(state, sorted(said))}")
+        basis = Basis.CONTACT if state == DeliveryState.ANSWERED else Basis.CONTEXT
+        entry = [DeliveryState(state), to_ms(self.clock.now()), basis, code]
+        return self._tell(job, lambda _: {"delivery": entry})
+
+    def _tell(self, job: str | Job | EnqueuedJob, facts: Callable[[str], Mapping[str, object]]) -> Job:
+        now = self.status(job if isinstance(job, str) else job.id)
+        if now.contact_id is None:
+            raise ValueError(f"job {now.id} has no contact: it is {now.state}; end it as sent first")
+        budget = now.id.partition(".")[0]
+        change = Change(budgets=[budget], values=[now.id], facts=facts(now.contact_id))
+        self._run(ask(scripts.record_contacts(self._context.keys(budget), [change])))
+        return self.status(now.id)
+
     def asynchronous(self) -> AsyncOutboundChat:
         """Returns a client for asyncio with the same jobs. It can be used in any event loop."""
         kind: Any = type("AsyncInMemoryOutboundChat", (AsyncOutboundChat,), calls_of_asyncio(self))
@@ -132,14 +173,14 @@ class InMemoryOutboundChat(OutboundChat):
         noted = EnqueuedJob(id=job.id, sender=job.sender, to=request.number, text=text, request=call, job=job)
         self.enqueued.append(noted)
 
-    def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float) -> Ending:
+    def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float, until: Until = "final") -> Ending:
         del id_, timeout
-        return self._ended(self._context, read)
+        return self._ended(self._context, read, until)
 
-    def _ended(self, context: Context, read: Callable[[], Steps[Ending]]) -> Ending:
+    def _ended(self, context: Context, read: Callable[[], Steps[Ending]], until: Until = "final") -> Ending:
         self.finish_all()
         found = self._run(read())
-        return found if found.final else self._run(time_is_over(context, found))
+        return found if self._run(is_over(context, found, until)) else self._run(time_is_over(context, found, until))
 
 
 class _Adopted:
@@ -167,7 +208,7 @@ def calls_of_threads(chat: InMemoryOutboundChat) -> dict[str, Any]:
     return {
         "_context": _Adopted(chat),
         "_run": _of_open(lambda _, steps: chat._run(steps)),  # noqa: SLF001  # of a client like the other
-        "_wait": _of_open(lambda context, _id, read, *_, **__: chat._ended(context, read)),  # noqa: SLF001
+        "_wait": _of_open(lambda context, _id, read, _timeout, *until, **_: chat._ended(context, read, *until)),  # noqa: SLF001
         "ping": _of_open(lambda _: None),
     }
 

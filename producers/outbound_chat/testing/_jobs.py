@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
@@ -58,7 +58,7 @@ def make_job(state: JobState | str = JobState.QUEUED, *, code: str = "refused", 
     state, now = JobState(state), utc_now()
     failed = state in {JobState.FAILED, JobState.UNCERTAIN}
     made: dict[str, Any] = {
-        **{one.name: None for one in fields(Job) if one.name not in {"webhook", "repeated"}},
+        **{one.name: None for one in fields(Job) if one.default is MISSING},
         "id": f"main.{new_local_id()}",
         "state": state,
         "sender": "demo",

@@ -98,6 +98,14 @@ class SandboxClient:
         """Ends a chat, as its flow would, which makes room for another; raises `SandboxError` if it is not open."""
         self._ask("close", {"contact_id": contact_id})
 
+    def change_opt_outs(self, **changes: Any) -> None:
+        """Changes opt-out lists and numbers; for example, `list="Default", add=["+12025550101"]`, or `remove`.
+
+        `id`, the last part of the number's ARN, and `number`: members of the number with other values, or None if it
+        should not exist. `deny`: the operations that are refused.
+        """
+        self._ask("opt-outs", to_jsonable_python(changes))
+
     def reset(self) -> None:
         """Forgets contacts, tokens, rates, arrivals and changes, as after a restart. Safe to repeat."""
         self._ask("reset", {})

@@ -63,6 +63,8 @@ def _change(engine: Engine, route: str, body: bytes) -> HttpResponse:
             engine.configure(_object(body))
         case "reset":
             engine.reset()
+        case "opt-outs":
+            engine.opt_outs.change(_object(body))
         case "shut":
             engine.ledger.events.shut(float(_object(body)["seconds"]))
         case "close":

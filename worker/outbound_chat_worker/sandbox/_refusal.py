@@ -28,6 +28,7 @@ _STATUS_OF_CODE = {
     "IllegalArgumentException": HTTPStatus.BAD_REQUEST,
     "NoSuchResourceException": HTTPStatus.BAD_REQUEST,
     "SerializationException": HTTPStatus.BAD_REQUEST,
+    "ValidationException": HTTPStatus.BAD_REQUEST,
 }
 
 

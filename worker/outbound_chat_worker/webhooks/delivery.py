@@ -65,9 +65,14 @@ class Delivery:
         if webhook.end == "finished":
             return self._event_of_batch(webhook.local_id)
         job = webhook.job
-        if job is None or job.finished_at is None or job.state != webhook.end:
+        if job is None or job.finished_at is None:
             return None
-        return f"job.{job.state}", job.finished_at, job
+        contact, delivery = job.contact, job.delivery
+        if webhook.end == "contact_ended":
+            return ("job.contact_ended", contact.ended_at, job) if contact and contact.ended_at else None
+        if webhook.end == f"delivery.{delivery.state}":
+            return ("job.delivery", delivery.at, job) if delivery.at else None
+        return (f"job.{job.state}", job.finished_at, job) if job.state == webhook.end else None
 
     def _event_of_batch(self, local_id: str) -> tuple[str, datetime, Batch] | None:
         record = self._runtime.store.run(scripts.read_batch(self._keys, local_id, with_pace=False))

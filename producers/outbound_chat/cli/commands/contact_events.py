@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, nullcontext, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from outbound_chat.cli.tables import make_table, print_record, print_table, time
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.contact_events import ContactEventStatus, Outcome
 from outbound_chat.model.errors import FieldError, InvalidJob, StoreError, StoreUnavailable
+from outbound_chat.model.operations import NumberReceipts
 from outbound_chat.request import FieldCode
 from outbound_chat_config import load_settings
 
@@ -95,17 +97,19 @@ def _report(counts: Counter[Outcome], faults: Sequence[FieldError], silent: Iter
 def status(*, as_json: Json = False) -> None:
     """Show how contact events arrive, and what became of them.
 
-    Shows the outcomes of events, the last event and open chats of each instance, and how workers read the queue.
+    Shows the outcomes of events, the last event and open chats of each instance, how workers read the queue, and the
+    receipts of each source number within 24 hours.
 
     $ outbound-chat contact-events status
     """
     settings = load_settings()
     with OutboundChat.from_settings(settings) as chat:
-        found = chat.contact_event_status()
+        found, receipts = chat.contact_event_status(), chat.receipts()
     if as_json:
-        print_json(found)
+        print_json([{**asdict(one), "receipts": [of for of in receipts if of.budget == one.budget]} for one in found])
     else:
         print_status(found, has_queue=bool(settings.contact_events and settings.contact_events.queue_url))
+        print_receipts(receipts)
 
 
 def print_status(found: Sequence[ContactEventStatus], *, has_queue: bool) -> None:
@@ -128,6 +132,25 @@ def print_status(found: Sequence[ContactEventStatus], *, has_queue: bool) -> Non
         for instance, chats in one.open_chats.items():
             table.add_row(instance, f"{chats:,}", time_cell(one.last_events[instance]) or "never", one.budget)
     print_table(table, "no senders")
+
+
+def print_receipts(found: Sequence[NumberReceipts]) -> None:
+    """Prints a table of the source numbers, all hours together; nothing if there are no receipts."""
+    columns = ("source number", "messages", "refused", "matched", "last 24 hours", "budget")
+    table = make_table(*columns, numbers=columns[1:4], folds=columns[4:5], extras=columns[5:])
+    numbers: dict[tuple[str, str], list[NumberReceipts]] = {}
+    for one in found:
+        numbers.setdefault((one.budget, one.number), []).append(one)
+    for (budget, number), hours in sorted(numbers.items()):
+        messages, refused = sum(one.messages for one in hours), sum(one.refused for one in hours)
+        share = f"{refused:,} ({refused / max(messages, 1):.0%})" if refused else "0"
+        share += " jumped" if any(one.jumped_at for one in hours) else ""
+        kinds = sum((Counter(one.kinds) for one in hours), Counter[str]())
+        words = ", ".join(f"{count:,} {name.partition('_')[2].lower()}" for name, count in kinds.most_common())
+        table.add_row(number, f"{messages:,}", share, f"{sum(one.matched for one in hours):,}", words, budget)
+    if found:
+        out.print()
+    print_table(table)
 
 
 def _queue(one: ContactEventStatus) -> str:

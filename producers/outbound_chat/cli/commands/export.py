@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import ExitStack, closing
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal
 
@@ -18,7 +19,10 @@ from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.rows import Form
 from outbound_chat_config import load_settings
 
-COLUMNS = ("id", "row", "state", "code", "contact_id", "attempts", "created_at", "finished_at")
+COLUMNS = (
+    *("id", "row", "state", "code", "contact_id", "attempts", "created_at", "finished_at"),
+    *("contact_ended_at", "contact_reason", "delivery", "delivery_basis", "delivery_code"),
+)
 Format = Literal["csv", "jsonl"]
 
 
@@ -113,9 +117,10 @@ class _Writer:
     def write(self, job: Job) -> None:
         """Writes one job."""
         error = job.error
-        times = (at.isoformat(timespec="milliseconds") if at else None for at in (job.created_at, job.finished_at))
+        times = (_iso(job.created_at), _iso(job.finished_at), _iso(job.contact.ended_at if job.contact else None))
         values = (job.id, _row_of(job), job.state.value, error.code if error else None, job.contact_id, job.attempts)
-        ours = dict(zip(self._columns, (*values, *times), strict=True))
+        facts = (job.contact.reason if job.contact else None, *_delivery_of(job))
+        ours = dict(zip(self._columns, (*values, *times, *facts), strict=True))
         cells = self._cells_of(_row_of(job)) if self._rows else {}
         if self._csv:
             self._csv.write([*(cells.get(name, "") for name in self._theirs), *map(_cell, ours.values())])
@@ -128,6 +133,16 @@ class _Writer:
         if found is None:
             raise typer.BadParameter(f"has no row {number}: the file changed while it was read", param_hint="--join")
         return dict(found.cells)
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="milliseconds") if at else None
+
+
+def _delivery_of(job: Job) -> tuple[str | None, ...]:
+    """Returns what is known, `unknown` for most of the jobs that were sent; nothing for the others."""
+    known = job.delivery
+    return (known.state.value, known.basis.value, known.code) if job.state is JobState.SENT else (None, None, None)
 
 
 def _cell(value: object) -> object:

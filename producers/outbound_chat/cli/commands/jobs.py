@@ -18,7 +18,9 @@ from outbound_chat.cli.output import end_with, number_of, print_json, talk
 from outbound_chat.cli.show_holds import held_by, holds_of
 from outbound_chat.cli.show_jobs import print_job
 from outbound_chat.client import OutboundChat
+from outbound_chat.client.steps.waits import Until
 from outbound_chat.model.batches import Batch
+from outbound_chat.model.contacts import ARRIVED
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import Hold
@@ -29,6 +31,8 @@ from outbound_chat_config import Settings, load_settings
 
 LARGEST_REQUEST = 1_000_000
 """Bytes; its attributes are at most 32,768, and its message 16,384."""
+
+_WHAT = "wait for final (the result), ended (its chat) or delivered (what became of the message)"
 
 WAITING = frozenset({JobState.SCHEDULED, JobState.QUEUED})
 
@@ -78,6 +82,7 @@ def send(
     callback_url: CallbackUrl = None,
     durability: Durability = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the result; 0 does not wait.", min=0)] = 0.0,
+    until: Annotated[Until, typer.Option(help=f"With --wait: {_WHAT}.")] = "final",
     as_json: Json = False,
 ) -> None:
     """Send one message.
@@ -111,13 +116,13 @@ def send(
         ends, errors = [job], list[BaseException]()
         if wait > 0:
             talk.print(f"job {job.id} is {job.state}, waiting …")
-            ends, errors = ends_of(chat, ends, wait)
+            ends, errors = ends_of(chat, ends, wait, until)
     # Also without its end: the id is all that a script has of the job.
     if as_json:
         print_json(ends[0], errors)
     else:
         print_job(ends[0])
-    _end(ends, errors)
+    _end(ends, errors, until)
 
 
 def status(ids: Ids, *, as_json: Json = False) -> None:
@@ -154,24 +159,32 @@ def wait(
     ids: Ids,
     *,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for all of them together.", min=0)] = 600.0,
+    until: Annotated[Until, typer.Option(help=f"Of jobs: {_WHAT}.")] = "final",
     as_json: Json = False,
 ) -> None:
     """Wait until jobs or batches are final.
 
-    Prints them, and exits with 1 if any of them was not sent. Ctrl-C stops the wait, not the jobs.
+    Prints them, and exits with 1 if any of them was not sent. Ctrl-C stops the wait, not the jobs. With --until, it
+    also waits for what events report after that, and stops once nothing can come. With --until delivered, it exits with
+    0 only if every message is known to have arrived.
 
     $ outbound-chat wait main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --timeout 60
+    $ outbound-chat wait main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR-42 --until ended
     """
     with OutboundChat.from_settings(load_settings()) as chat:
         found, unknown = read_each(chat, ids)
-        ends, errors = (found, [*unknown]) if unknown else ends_of(chat, found, timeout)
+        if until != "final" and any(isinstance(one, Batch) for one in found):
+            message = "is for jobs; outbound-chat status shows the deliveries of a batch"
+            raise typer.BadParameter(message, param_hint="--until")
+        ends, errors = (found, [*unknown]) if unknown else ends_of(chat, found, timeout, until)
     print_each(ends, as_json, errors)
-    _end(ends, errors)
+    _end(ends, errors, until)
 
 
-def _end(ends: Sequence[Job | Batch], errors: Sequence[BaseException]) -> None:
+def _end(ends: Sequence[Job | Batch], errors: Sequence[BaseException], until: Until) -> None:
     end_with(errors)
-    if any(one.final and not all_in(one, JobState.SENT) for one in ends):
+    arrived = until != "delivered" or all(isinstance(one, Job) and one.delivery.state in ARRIVED for one in ends)
+    if not arrived or any(one.final and not all_in(one, JobState.SENT) for one in ends):
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
 

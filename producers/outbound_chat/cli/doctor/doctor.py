@@ -15,6 +15,7 @@ from outbound_chat.cli.doctor.contact_events import contact_event_checks
 from outbound_chat.cli.doctor.encryption import encryption_checks
 from outbound_chat.cli.doctor.moved_senders import moved_checks
 from outbound_chat.cli.doctor.open_chats import open_chat_checks
+from outbound_chat.cli.doctor.opt_outs import opt_out_checks
 from outbound_chat.cli.doctor.redis import server_checks
 from outbound_chat.cli.doctor.stranded_budgets import stranded_checks
 from outbound_chat.cli.doctor.webhooks import webhook_checks
@@ -125,6 +126,7 @@ def _store(settings: Settings, events: list[ContactEventStatus]) -> Generator[Ch
                     yield Check(f"budget {name}", Level.FAULT, str(error))
             yield from _permitted("webhooks", webhook_checks(settings, store))
             yield from _permitted("encryption", encryption_checks(settings, store))
+            yield from _permitted("opt-outs", opt_out_checks(settings, store))
             yield from _permitted("suppression lists", moved_checks(settings, store))
             yield from _permitted("other budgets", stranded_checks(settings, store))
     except StoreError as error:

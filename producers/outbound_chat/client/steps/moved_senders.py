@@ -50,11 +50,11 @@ class SenderList:
             yield from former.add(entries)
         return (yield from self.own.add(entries))
 
-    def remove(self, numbers: Sequence[str]) -> Steps[int]:
-        """Removes numbers; returns how many were on the list."""
+    def remove(self, numbers: Sequence[str], *, of_sync: bool = False) -> Steps[int]:
+        """Removes numbers; returns how many were on the list. `of_sync`: only those that a sync added."""
         for former in (yield from self._former()):
-            yield from former.remove(numbers)
-        return (yield from self.own.remove(numbers))
+            yield from former.remove(numbers, of_sync=of_sync)
+        return (yield from self.own.remove(numbers, of_sync=of_sync))
 
     def rewrite(self, on_progress: Callable[[int], None] | None) -> Steps[int]:
         """Rewrites it according to the current settings, with entries of the former lists; returns its length."""

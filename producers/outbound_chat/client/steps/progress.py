@@ -8,6 +8,7 @@ from outbound_chat.client.steps.batch_keys import is_source
 from outbound_chat.client.steps.context import Context
 from outbound_chat.forecast import Pace, forecast, rate_now
 from outbound_chat.model.batches import Batch
+from outbound_chat.model.contacts import DeliveryState
 from outbound_chat.model.errors import UnknownBatch
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import ACTIVE, FINAL, JobState
@@ -90,7 +91,15 @@ def batch_from_record(
         rate=0.0 if held_by else _rate(record.pace, measured),
         expected_end=expected_end,
         held_by=held_by,
+        deliveries=deliveries_of(record),
     )
+
+
+def deliveries_of(record: BatchRecord) -> dict[DeliveryState, int]:
+    """Returns the sent jobs of a batch by what is known of their delivery."""
+    found = {state: record.deliveries.get(state, 0) for state in DeliveryState}
+    found[DeliveryState.UNKNOWN] = max(0, record.sent - sum(found.values()))
+    return found
 
 
 def _held_by(pace: Pace | None) -> str:

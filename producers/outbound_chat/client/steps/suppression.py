@@ -11,12 +11,12 @@ from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected, Rejections
-from outbound_chat.client.steps.suppression_list import MARKED
+from outbound_chat.client.steps.suppression_list import MARKED, SYNC_REASON
 from outbound_chat.client.steps.validation import INVALID_CURSOR, Errors, check_label
 from outbound_chat.model.batches import Rejection
 from outbound_chat.model.errors import FieldError, InvalidJob, InvalidNumbers
 from outbound_chat.model.operations import SuppressedPage
-from outbound_chat.request import number_fault
+from outbound_chat.request import FieldCode, number_fault
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import FIRST_PAGE
 
@@ -101,6 +101,9 @@ def suppress(
     """Returns a writer that adds numbers to a sender's list."""
     errors: Errors = []
     check_label("reason", reason, LONGEST_REASON, errors)
+    if not errors and SYNC_REASON.fullmatch(reason):
+        text = "is the one of numbers that optouts sync adds, and may remove again; give another reason"
+        errors.append(FieldError("reason", FieldCode.NOT_ALLOWED, text))
     if errors:
         context.find_sender(sender, errors)
         raise InvalidJob(errors)

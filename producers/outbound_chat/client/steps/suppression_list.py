@@ -4,6 +4,7 @@ After encryption was switched on or off, a sender has two lists until `rewrite` 
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -20,6 +21,14 @@ T = TypeVar("T")
 
 MARKED = "m"
 """First character of the cursor of a page of blind indexes."""
+SYNC_REASON = re.compile(r"opt-out list [\w-]+ of \d{12} in [a-z0-9-]+", re.ASCII)
+"""The reason of entries that come from an opt-out list of AWS. A person can't give it."""
+
+
+def sync_reason(list_arn: str) -> str:
+    """Returns the reason of entries that come from the opt-out list with this ARN."""
+    *_, region, account, name = list_arn.split(":")
+    return f"opt-out list {name.removeprefix('opt-out-list/')} of {account} in {region}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +42,15 @@ class NumberList:
     def add(self, entries: Sequence[tuple[str, int, str]]) -> Steps[int]:
         """Adds numbers, each with a reason and its time in ms. 0: now, unless it is already listed."""
         cipher, key_id = self.cipher, ""
+        # Of an encrypted reason, the scripts see only this mark.
+        marked = [(number, f"0{ms}" if SYNC_REASON.fullmatch(why) else ms, why) for number, ms, why in entries]
         if cipher.encrypts:
             key_id = cipher.number_key_id
-            entries = [
+            marked = [
                 (cipher.blind_index(number), ms, cipher.encrypt(json.dumps([number, why])))
-                for number, ms, why in entries
+                for number, ms, why in marked
             ]
-        call = scripts.suppress(self.keys, sender=self.sender, key_id=key_id, entries=entries)
+        call = scripts.suppress(self.keys, sender=self.sender, key_id=key_id, entries=marked)
         return self._of_our_key((yield from ask(call)))
 
     def rewrite(self, on_progress: Callable[[int], None] | None = None) -> Steps[int]:
@@ -62,21 +73,21 @@ class NumberList:
                 on_progress(written)
         return written
 
-    def remove(self, numbers: Sequence[str]) -> Steps[int]:
-        """Removes numbers; returns how many were on the list."""
+    def remove(self, numbers: Sequence[str], *, of_sync: bool = False) -> Steps[int]:
+        """Removes numbers; returns how many were on the list. `of_sync`: only those that a sync added."""
         indexes = [self.cipher.blind_index(number) for number in numbers] if self.cipher.number_key_id else []
         if not indexes:
             # Raises before anything is done: encrypted entries can't be removed without their key.
             yield from self.among(numbers)
         # First by blind indexes: a number is sent to the server only if the server has it.
-        removed, other = yield from self._remove(self.cipher.number_key_id, indexes or numbers)
+        removed, other = yield from self._remove(self.cipher.number_key_id, indexes or numbers, of_sync)
         if indexes and other:
-            plain, _ = yield from self._remove("", numbers)
+            plain, _ = yield from self._remove("", numbers, of_sync)
             removed = [one or two for one, two in zip(removed, plain, strict=True)]
         return sum(removed)
 
-    def _remove(self, key_id: str, names: Sequence[str]) -> Steps[tuple[Sequence[bool], bool]]:
-        call = scripts.unsuppress(self.keys, sender=self.sender, key_id=key_id, names=names)
+    def _remove(self, key_id: str, names: Sequence[str], of_sync: bool = False) -> Steps[tuple[Sequence[bool], bool]]:
+        call = scripts.unsuppress(self.keys, sender=self.sender, key_id=key_id, of_sync=of_sync, names=names)
         answer = self._of_our_key((yield from ask(call)))
         return answer.removed, answer.other
 

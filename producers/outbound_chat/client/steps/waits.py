@@ -1,24 +1,51 @@
-"""Ends a wait that has timed out, with the reason why the job or batch is not final."""
+"""Decides when a wait is over, and ends one that has timed out with the reason."""
 
 from contextlib import suppress
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
-from outbound_chat.client.steps.base import Steps
+from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.progress import batch as read
 from outbound_chat.client.steps.why import why, why_next
 from outbound_chat.model.batches import Batch
-from outbound_chat.model.errors import StoreError, WaitTimeout, WrittenByNewerVersion
+from outbound_chat.model.contacts import WHY_UNKNOWN, DeliveryState
+from outbound_chat.model.errors import FieldError, InvalidJob, StoreError, WaitTimeout, WrittenByNewerVersion
 from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.request import FieldCode
+from outbound_chat.store import scripts
 
 Ending = TypeVar("Ending", Job, Batch)
+Until = Literal["final", "ended", "delivered"]
+"""What a wait is for: the end of a job or batch, of a job's contact, or what became of the delivery."""
 
 
-def time_is_over(context: Context, found: Ending) -> Steps[Ending]:
+def check_until(until: str) -> None:
+    """Raises `InvalidJob` for what nobody can wait for."""
+    if until not in get_args(Until):
+        message = f"must be one of {', '.join(get_args(Until))}"
+        raise InvalidJob([FieldError("until", FieldCode.NOT_ALLOWED, message)])
+
+
+def is_over(context: Context, found: Job | Batch, until: Until) -> Steps[bool]:
+    """Returns whether a wait is over: what it waits for has come, or it can't come any more.
+
+    Nothing comes for a job that was not sent, nor if nobody brings events about contacts. Receipts may come after the
+    contact has ended, but only where AWS sends some that name a contact or a job.
+    """
+    if until == "final" or not found.final or not isinstance(found, Job) or found.state is not JobState.SENT:
+        return found.final
+    has_ended = found.contact is not None and not found.contact.open
+    if (has_ended and until == "ended") or (found.delivery.final and until == "delivered"):
+        return True
+    recording = yield from ask(scripts.read_recording(context.keys(found.id.partition(".")[0])))
+    return not recording.contacts or (until == "delivered" and has_ended and not recording.receipts)
+
+
+def time_is_over(context: Context, found: Ending, until: Until) -> Steps[Ending]:
     """Returns the job or batch if it has ended meanwhile. It takes one round trip, or two if no job of a batch waits.
 
     Raises:
-        WaitTimeout: it has not.
+        WaitTimeout: it has not, or what was waited for has not come.
     """
     reason = None
     # Without an answer the time is over all the same.
@@ -32,8 +59,19 @@ def time_is_over(context: Context, found: Ending) -> Steps[Ending]:
             return found
         raise WaitTimeout(found.id, reason, _of_batch(found, reason.explanation if reason else ""))
     if reason and reason.job.final:
-        return reason.job
-    raise WaitTimeout(found.id, reason)
+        if (yield from is_over(context, reason.job, until)):
+            return reason.job
+        raise WaitTimeout(found.id, None, _of_sent(reason.job, until), until)
+    raise WaitTimeout(found.id, reason, until=until)
+
+
+def _of_sent(job: Job, until: Until) -> str:
+    contact = "no event of its contact has come" if job.contact is None else "its contact is open"
+    if until == "ended":
+        return f"It was sent, and {contact}."
+    if job.delivery.state is DeliveryState.UNKNOWN:
+        return f"It was sent, and {WHY_UNKNOWN}."
+    return f"It was sent, and the last receipt says: {job.delivery.state}."
 
 
 def _of_batch(batch: Batch, of_next: str) -> str:

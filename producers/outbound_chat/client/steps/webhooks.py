@@ -10,7 +10,9 @@ from outbound_chat.model.operations import DeadWebhook, WebhookHost
 from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
 
-_ID = re.compile(r"(?P<budget>[A-Za-z0-9_-]{1,32})\.(?P<name>[A-Z0-9]{1,40}(-[0-9]{1,12})?\.[a-z]{1,16})", re.ASCII)
+_ID = re.compile(
+    r"(?P<budget>[A-Za-z0-9_-]{1,32})\.(?P<name>[A-Z0-9]{1,40}(-[0-9]{1,12})?(\.[a-z_]{1,16}){1,2})", re.ASCII
+)
 
 
 def webhook_hosts(context: Context) -> Steps[list[WebhookHost]]:

@@ -13,7 +13,15 @@ from outbound_chat.http.access.scoped_jobs import Scoped, ScopedBatches, ScopedJ
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.contact_events import Outcome
-from outbound_chat.model.operations import BudgetStatus, DeadWebhook, Events, Hold, SuppressedPage, WebhookHost
+from outbound_chat.model.operations import (
+    BudgetStatus,
+    DeadWebhook,
+    Events,
+    Hold,
+    NumberReceipts,
+    SuppressedPage,
+    WebhookHost,
+)
 from outbound_chat_config import Sender
 
 WEBHOOK_PAGE = 500
@@ -167,7 +175,7 @@ class ScopedWebhooks(Scoped):
 
     async def _seen(self, ids: Sequence[str]) -> set[str]:
         """Returns webhooks of jobs and batches that are still kept and that the key may see."""
-        of = {id_: id_.rpartition(".")[0] for id_ in ids}
+        of = {id_: ".".join(id_.split(".")[:2]) for id_ in ids}
         jobs = await self._client.statuses([of[id_] for id_ in ids if not id_.endswith(f".{FINISHED}")])
         shown = {job_id for job_id, job in jobs.items() if job and self._restrictions.show(job)}
         for id_ in ids:
@@ -183,6 +191,11 @@ class ScopedBudgets(Scoped):
         """Returns the status of all budgets."""
         self._restrictions.require_none()
         return await self._client.budgets()
+
+    async def receipts(self, hours: int) -> list[NumberReceipts]:
+        """Returns the receipts by source number and hour, of all senders."""
+        self._restrictions.require_none()
+        return await self._client.receipts(hours=hours)
 
     def senders(self) -> dict[str, Sender]:
         """Returns the senders that the key may use."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from outbound_chat.client import AsyncOutboundChat
+from outbound_chat.client.steps.waits import Until
 from outbound_chat.http.access.restrictions import Restrictions
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
@@ -109,9 +110,9 @@ class ScopedJobs(Scoped):
         """Returns a page of single jobs, or of those with a number or an idempotency key."""
         return await self._client.jobs(cursor=cursor, limit=limit, **self._restrictions.own_list(chosen))
 
-    async def wait(self, job_id: str, seconds: float) -> Any:
+    async def wait(self, job_id: str, seconds: float, until: Until) -> Any:
         """Returns a job once it is final, or, if that takes too long, with the reason why it waits, as JSON."""
-        return await _waited(self.status, self._client.wait, job_id, seconds)
+        return await _waited(self.status, self._client.wait, job_id, seconds, until=until)
 
     async def cancel(self, job_id: str) -> Job:
         """Cancels one job."""
@@ -226,13 +227,13 @@ class ScopedBatches(Scoped):
             await self.status(batch_id)
 
 
-async def _waited(status: Callable[[str], Any], wait: Callable[[str, float], Any], id_: str, seconds: float) -> Any:
+async def _waited(status: Callable[[str], Any], wait: Callable[..., Any], id_: str, seconds: float, **more: Any) -> Any:
     """`status` is asked before and after: the key must be valid, and see the record, at both times."""
     found, why = await status(id_), None
-    if found.final:
+    if found.final and more.get("until", "final") == "final":
         return found
     try:
-        await wait(id_, seconds)
+        await wait(id_, seconds, **more)
     except WaitTimeout as timeout:
         why = timeout.why
     found = await status(id_)

@@ -12,7 +12,7 @@ from outbound_chat.http.service import service_of, unless_over
 from outbound_chat.http.wire.bodies import JSON_TYPE, json_value, key_in_header
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.fields import ids_in_body
-from outbound_chat.http.wire.parameters import JobId, Wait
+from outbound_chat.http.wire.parameters import JobId, Wait, WaitUntil
 from outbound_chat.http.wire.problems import Problem, problem_of
 from outbound_chat.http.wire.request_schemas import IDS_BODY, JOB_BODY
 from outbound_chat.http.wire.response_models import JobOutcomes
@@ -130,11 +130,16 @@ async def cancel_many(request: Request, scoped: CanOperate) -> Response:
     summary="Read a job or wait until it is final",
     responses=responses(Job, 404),
 )
-async def status(request: Request, scoped: CanRead, job_id: JobId, wait: Wait = 0.0) -> Response:
+async def status(
+    request: Request, scoped: CanRead, job_id: JobId, *, wait: Wait = 0.0, until: WaitUntil = "final"
+) -> Response:
     """Returns the job at once or, with `wait`, as soon as it is final. If it is not final in time, `why` explains what
     it waits for.
+
+    With `until=ended` or `until=delivered`, a job that was sent is returned once its contact has ended, or once it is
+    known what became of the message. `contact` and `delivery` say what is known, which is often nothing.
     """
-    job = await unless_over(request, scoped.jobs.wait(job_id, wait)) if wait else None
+    job = await unless_over(request, scoped.jobs.wait(job_id, wait, until)) if wait else None
     return json_response(job or await scoped.jobs.status(job_id))
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from outbound_chat.client.steps.validation import INVALID_CURSOR
+from outbound_chat.client.steps.waits import Until
 from outbound_chat.http.wire.request_schemas import FILTER, SHARED
 from outbound_chat.model.errors import FieldError
 
@@ -20,6 +21,13 @@ OF_FORM = ("delimiter", "column", "ignore_columns", "country")
 JobId = Annotated[str, Path(description="Id of the job.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
 BatchId = Annotated[str, Path(description="Id of the batch.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
 Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait until it is final.")]
+WaitUntil = Annotated[
+    Until,
+    Query(
+        description="What `wait` waits for: `final`, the job's result; `ended`, also the end of its contact; "
+        "`delivered`, also what became of the message. The last two also end once nothing can come."
+    ),
+]
 
 
 def only(is_valid: Callable[[str], object], message: str) -> AfterValidator:

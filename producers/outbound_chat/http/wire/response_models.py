@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.contact_events import Outcome
+from outbound_chat.model.contacts import ContactFact, Delivery
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Attempt, Job, Webhook
 from outbound_chat.model.operations import (
@@ -18,6 +19,7 @@ from outbound_chat.model.operations import (
     Event,
     Hold,
     JobPage,
+    NumberReceipts,
     SuppressedNumber,
     SuppressedPage,
     WebhookHost,
@@ -28,8 +30,8 @@ _CONFIG = ConfigDict(use_attribute_docstrings=True, extra="forbid", json_schema_
 # Their docstrings describe their members. Only the documentation needs this, and `model` does not import pydantic.
 # https://docs.pydantic.dev/latest/concepts/dataclasses/#dataclass-config
 for _record in (
-    *(Attempt, Batch, BatchPage, BudgetStatus, Cancellation, DeadLetters, DeadWebhook, Event, FieldError, Hold, Job),
-    *(JobPage, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
+    *(Attempt, Batch, BatchPage, BudgetStatus, Cancellation, ContactFact, DeadLetters, DeadWebhook, Delivery, Event),
+    *(FieldError, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
 ):
     _record.__pydantic_config__ = _CONFIG  # type: ignore[union-attr]
 
@@ -44,6 +46,10 @@ _ADDED: dict[str, dict[str, Any]] = {
         "error": {
             "anyOf": [{"$ref": "#/components/schemas/Attempt"}, {"type": "null"}],
             "description": "The last attempt that created no contact; null if the job was sent.",
+        },
+        "delivery": {
+            "anyOf": [{"$ref": "#/components/schemas/Delivery"}, {"type": "null"}],
+            "description": "What is known of the delivery, most often `unknown`; null if the job is not `sent`.",
         },
     },
     "Batch": {"remaining": {"type": "integer", "description": "Jobs that are not final."}},
@@ -165,6 +171,13 @@ class Released(_Model):
 
     released: bool
     """Whether there was a hold to release."""
+
+
+class ReceiptList(_Model):
+    """Receipts by source number and hour."""
+
+    receipts: list[NumberReceipts]
+    """One entry for each number and hour, newest hour first."""
 
 
 class BudgetList(_Model):

@@ -1,7 +1,7 @@
 """Opens, closes and reads batches, for producers and callers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -16,6 +16,8 @@ from outbound_chat.store.scripts._script_call import ScriptCall
 from outbound_chat.store.scripts.forecast import read_pace_json
 
 _LONGEST_COUNT = 15
+_TEXTS = frozenset({"name", "lane", "source"})
+_DELIVERY = "delivery:"
 
 
 class KeyUse(StrEnum):
@@ -146,11 +148,19 @@ class BatchRecord:
     last_ms: int
     rows: int = 0
     """The last row that was accepted."""
+    deliveries: Mapping[str, int] = field(default_factory=dict)
+    """Sent jobs by what is known of their delivery, without those of which nothing is."""
 
 
 def record_of(fields: Mapping[str, str], now_ms: int, scheduled: int, pace: Pace | None = None) -> BatchRecord | None:
     """Makes the record from the names and values of its fields; None: another program wrote to it."""
-    counts = {field: fields[field] for field in fields.keys() - {"name", "lane", "source"}}
+    counts = {name: value for name, value in fields.items() if name not in _TEXTS and not name.startswith(_DELIVERY)}
+    # Another program's text must not hide the batch.
+    deliveries = {
+        name.removeprefix(_DELIVERY): int(value)
+        for name, value in fields.items()
+        if name.startswith(_DELIVERY) and value and is_count(value)
+    }
     try:
         lane = Lane.parse(fields["lane"])
     except ValueError:
@@ -164,7 +174,8 @@ def record_of(fields: Mapping[str, str], now_ms: int, scheduled: int, pace: Pace
         name=fields["name"],
         lane=lane,
         source=fields["source"],
-        **{field: int(count or 0) for field, count in counts.items()},
+        deliveries=deliveries,
+        **{name: int(count or 0) for name, count in counts.items()},
     )
 
 

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 from outbound_chat.model.contact_events import Change, ContactEventStatus, Outcome, Place
 from outbound_chat.model.ids import split_id
@@ -31,6 +32,7 @@ def record_contacts(
             change.waits_at,
             json.dumps(change.facts),
             *_place(change.place),
+            json.dumps([asdict(receipt) for receipt in change.receipts]),
         )
     return ScriptCall("record_contacts", keys, args, lambda reply: [Outcome(word) for word in reply])
 
@@ -53,6 +55,20 @@ def _local(budget: str, value: str) -> str:
     """Returns the local id of a job of this budget; every other text as it is."""
     parts = split_id(value)
     return parts[1] if parts and parts[0] == budget else value
+
+
+class Recording(NamedTuple):
+    """What events a budget can expect."""
+
+    contacts: bool
+    """Whether calls are recorded with their contacts, since somebody brings events."""
+    receipts: bool
+    """Whether a job was ever found for a receipt of its delivery."""
+
+
+def read_recording(keys: Keys) -> ScriptCall[Recording]:
+    """Reads whether events about the budget's contacts can be expected."""
+    return ScriptCall("read_recording", keys, [], lambda reply: Recording(int(reply[0]) > 0, int(reply[1]) > 0))
 
 
 def note_polls(keys: Keys, *, polls: int, returned: int, error: str) -> ScriptCall[str]:

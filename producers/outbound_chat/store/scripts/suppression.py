@@ -53,24 +53,30 @@ class Unlisted:
 
 
 def suppress(
-    keys: Keys, *, sender: str, key_id: str = "", entries: Sequence[tuple[str, int, str]]
+    keys: Keys, *, sender: str, key_id: str = "", entries: Sequence[tuple[str, int | str, str]]
 ) -> ScriptCall[int | OtherKey]:
     """Adds at most `MOST_JOBS` numbers to a list, each with a time in ms and a note; returns how many were new.
 
     Time 0 means now, and keeps an entry that is there, so a repeat changes nothing; any other time replaces the entry.
+    A text of one more "0" and the time marks the entry as that of a sync.
     `key_id`: the key of the blind indexes, for the list of blind indexes; empty: these are plain numbers.
     """
     args: list[str | int] = [sender, key_id, *(part for entry in entries for part in entry)]
     return ScriptCall("suppress", keys, args, lambda reply: OtherKey() if reply == "other_key" else int(reply))
 
 
-def unsuppress(keys: Keys, *, sender: str, key_id: str = "", names: Sequence[str]) -> ScriptCall[Unlisted | OtherKey]:
-    """Removes at most `MOST_JOBS` numbers or blind indexes from a list. A repeat changes nothing."""
+def unsuppress(
+    keys: Keys, *, sender: str, key_id: str = "", of_sync: bool = False, names: Sequence[str]
+) -> ScriptCall[Unlisted | OtherKey]:
+    """Removes at most `MOST_JOBS` numbers or blind indexes from a list. A repeat changes nothing.
+
+    `of_sync`: only entries that a sync wrote.
+    """
 
     def read(reply: Any) -> Unlisted | OtherKey:
         return OtherKey() if reply == "other_key" else Unlisted(reply[0] == 1, [removed == 1 for removed in reply[1:]])
 
-    return ScriptCall("unsuppress", keys, [sender, key_id, *names], read)
+    return ScriptCall("unsuppress", keys, [sender, key_id, "1" if of_sync else "", *names], read)
 
 
 def read_suppressed(

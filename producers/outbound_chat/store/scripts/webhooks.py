@@ -22,7 +22,7 @@ class ClaimedWebhook:
     """A webhook that this courier may post now."""
 
     name: str
-    """`<job>.<state>`, or `<batch>.finished`."""
+    """`<job>.<state>`, `<job>.contact_ended`, `<job>.delivery.<state>`, or `<batch>.finished`."""
     host: str
     url: str = field(repr=False)
     """Empty: the URL of its sender."""
@@ -35,12 +35,12 @@ class ClaimedWebhook:
     @property
     def local_id(self) -> str:
         """The local id of the job or batch that it is about."""
-        return self.name.rpartition(".")[0]
+        return self.name.partition(".")[0]
 
     @property
     def end(self) -> str:
-        """What it reports: the state of a job, or `finished`."""
-        return self.name.rpartition(".")[2]
+        """What it reports: the state of a job, `contact_ended`, `delivery.<state>`, or `finished`."""
+        return self.name.partition(".")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def claim_webhooks(
 def _claimed(keys: Keys, now_ms: int, row: tuple[str, ...]) -> ClaimedWebhook:
     name, host, url, raw, head = row
     attempts, first_ms, *_ = _tries(raw) or (0, 0)
-    job = readable_job(keys.budget, name.rpartition(".")[0], head, now_ms)
+    job = readable_job(keys.budget, name.partition(".")[0], head, now_ms)
     return ClaimedWebhook(name=name, host=host, url=url, attempts=attempts, first_ms=first_ms, job=job)
 
 

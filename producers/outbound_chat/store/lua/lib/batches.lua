@@ -4,7 +4,10 @@
 local batches = {}
 batches.FIELDS = { 'name', 'lane', 'created_at', 'closed_at', 'final_at', 'accepted', 'rejected', 'waiting', 'leased',
   'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable', 'mark_ms', 'mark_done', 'last_ms', 'source',
-  'rows' }
+  'rows',
+  -- Sent jobs by what is known of their delivery; the others are unknown. See `contact_facts`.
+  'delivery:pending', 'delivery:carrier', 'delivery:no_receipt', 'delivery:undelivered', 'delivery:delivered',
+  'delivery:read', 'delivery:answered' }
 -- Field -> its position. There is no `ipairs` while functions are loaded.
 local at = {}
 for i = 1, #batches.FIELDS do

@@ -4,7 +4,7 @@
 -- Two facts are merged into one that does not depend on the order in which they came, nor on how often.
 -- `contact:<ContactId>` (string) is the id of the job that started the contact, or facts that came before its call was
 -- recorded. Neither is written unless the budget records contacts; see `token_bucket`.
--- uses: records retention
+-- uses: records retention webhooks
 local contact_facts = {}
 
 -- How long facts wait for the record of the call, which is written in milliseconds while Redis works.
@@ -166,8 +166,9 @@ local function count_delivery(batch, state, by)
   end
 end
 
--- Report that the facts of a sent job changed, to batches and to whoever waits for it.
-function contact_facts.announce(id, before, after)
+-- Report that the facts of a sent job changed: to batches, webhooks, and to whoever waits for it. A webhook is enqueued
+-- for each change of what it is about; a courier posts it if it is still true then.
+function contact_facts.announce(id, head, before, after)
   local was, is = before.delivery and before.delivery[1], after.delivery and after.delivery[1]
   if was ~= is then
     local batch = records.batch_in_id(id)
@@ -175,6 +176,10 @@ function contact_facts.announce(id, before, after)
       count_delivery(batch, was, -1)
     end
     count_delivery(batch, is, 1)
+    webhooks.enqueue(id .. '.delivery.' .. is, head[LANE], head[CALLBACK])
+  end
+  if contact_facts.ended(after) and not contact_facts.ended(before) then
+    webhooks.enqueue(id .. '.contact_ended', head[LANE], head[CALLBACK])
   end
   redis.call('PUBLISH', key('done:' .. id), 'facts')
 end
@@ -191,7 +196,7 @@ function contact_facts.add(id, head, request, said)
   if changed then
     contact_facts.put(head, facts)
     records.save(id, head, request, 'KEEPTTL')
-    contact_facts.announce(id, before, facts)
+    contact_facts.announce(id, head, before, facts)
   end
   return changed, facts, before
 end

@@ -1,6 +1,7 @@
 -- suppression_lists: the numbers that a sender must not contact. `suppressed:<sender>` (hash number -> `ms reason`) has
 -- plain numbers; `suppressed_enc:<sender>` (hash blind index -> `ms encrypted number and reason`) has encrypted ones.
--- Its field `key` names the key of all its blind indexes: those of two keys can't be compared.
+-- Its field `key` names the key of all its blind indexes: those of two keys can't be compared. An entry whose ms begin
+-- with 0 was written by a sync with an opt-out list of AWS, and not by a person.
 local suppression_lists = {}
 
 suppression_lists.KEY_FIELD = 'key'
@@ -17,6 +18,10 @@ end
 function suppression_lists.has_other_key(list, key_id)
   local kept = redis.call('HGET', list, suppression_lists.KEY_FIELD)
   return key_id ~= '' and kept ~= key_id and redis.call('HLEN', list) > 0
+end
+
+function suppression_lists.is_of_sync(list, name)
+  return string.sub(redis.call('HGET', list, name) or '', 1, 1) == '0'
 end
 
 -- Delete a list of blind indexes that has only the name of its key, so that blind indexes of another key may follow.

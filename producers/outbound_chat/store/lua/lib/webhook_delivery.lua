@@ -61,9 +61,10 @@ function webhook_delivery.note_tries(webhook, tries)
   redis.call('PEXPIRE', key('hook_tries'), digits(retention.record_ms() + HOOK_HOST_MS))
 end
 
--- Note the state of the webhook in the job's record, if the webhook is about the job's present state.
+-- Note the state of the webhook in the job's record, if the webhook is about the job's present state. The record has no
+-- place for webhooks about the contact and the delivery, whose names have another form.
 function webhook_delivery.note_in_record(webhook, text)
-  local id, state = string.match(webhook, '^(.+)%.(%a+)$')
+  local id, state = string.match(webhook, '^([^.]+)%.(%a+)$')
   local head, request = records.load(id or '')
   if head and head[STATE] == state then
     webhooks.mark(head, text)

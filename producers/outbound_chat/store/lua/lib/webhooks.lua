@@ -1,8 +1,9 @@
--- webhooks: decides who is notified of an end, and when. A webhook is named `<job>.<state>` or `<batch>.finished`. The
--- URL of a job or a batch is in its record; if its sender has one, `senders` has the host. `hooks` (zset host -> ms)
--- says when a host has something to do, `hooks:<host>` (zset webhook -> due ms) what; `hooks_leased:<host>` (zset
--- webhook -> end of lease) has what is being posted, `hook_host:<host>` (hash) the failures of the host, `hook_tries`
--- (hash webhook -> JSON) the results of posts, `hooks_dead` (zset webhook -> ms) what was given up.
+-- webhooks: decides who is notified of an end, and when. A webhook is named `<job>.<state>`, `<job>.contact_ended`,
+-- `<job>.delivery.<state>` or `<batch>.finished`. The URL of a job or a batch is in its record; if its sender has one,
+-- `senders` has the host. `hooks` (zset host -> ms) says when a host has something to do, `hooks:<host>` (zset webhook
+-- -> due ms) what; `hooks_leased:<host>` (zset webhook -> end of lease) has what is being posted, `hook_host:<host>`
+-- (hash) the failures of the host, `hook_tries` (hash webhook -> JSON) the results of posts, `hooks_dead` (zset webhook
+-- -> ms) what was given up.
 -- One courier at a time posts them: `courier` holds its name. It waits on `hook_poke`, the wakers on `hook_wake`.
 -- uses: lanes
 local webhooks = {}

@@ -30,7 +30,7 @@ local reply = { 'claimed', NOW, -1 }
 
 -- Return false if a newer version wrote the record, so that a courier of that version must post it.
 local function add_to_reply(host, webhook)
-  local id = string.match(webhook, '^(.+)%.%a+$') or ''
+  local id = string.match(webhook, '^[^.]+') or ''
   local head, url, why
   if string.sub(webhook, -9) == '.finished' then
     url = webhooks.batch_url(id)

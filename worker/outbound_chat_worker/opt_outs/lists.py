@@ -1,0 +1,112 @@
+"""Reads the opt-out lists of AWS End User Messaging SMS, at most a call a second by default.
+
+A sender names its number by an ARN of Amazon Connect, and only Connect knows which number of End User Messaging it is.
+That number has the opt-out list. AWS sends no event when a list changes and can't filter it by time, so all of it is
+read: https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/API_DescribeOptedOutNumbers.html
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from outbound_chat.store.scripts import Outcome
+from outbound_chat_config import Sender
+from outbound_chat_worker.connect import UNANSWERED, Connect, NotOfAws, identity_of
+from outbound_chat_worker.pump.retry import judge
+from outbound_chat_worker.redaction import redact
+
+WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
+"""Seconds before each further try of a call that AWS throttled or could not answer."""
+PAGE = 100
+_UNKNOWN = "its number does not exist in this account and Region, according to {}"
+_SMS = "pinpoint-sms-voice-v2"
+_SERVICES = {"DescribePhoneNumber": "connect", "AssumeRole": "sts"}
+"""First part of the IAM action of a call that is not for `sms-voice`."""
+
+
+class OptOutReader:
+    """Reads opt-out lists. For one thread. Its methods raise one of `UNANSWERED`."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        rate: float,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connect, self._pause, self._sleep, self._now = connect, 1 / rate, sleep, now
+        self._next, self._has_answered = now(), False
+        self._clients: dict[Any, Any] = {}
+
+    def close(self) -> None:
+        """Closes the clients."""
+        while self._clients:
+            self._clients.popitem()[1].close()
+
+    def number_of(self, sender: Sender) -> dict[str, Any]:
+        """Returns what End User Messaging knows of a sender's number: its opt-out list, its type and so on."""
+        try:
+            answer = self._ask(self._client(sender, "connect").describe_phone_number, PhoneNumberId=sender.number)
+            claimed = answer.get("ClaimedPhoneNumberSummary", {})
+            arn, digits = claimed.get("SourcePhoneNumberArn", ""), claimed.get("PhoneNumber")
+            # Where Connect does not name it, it is the number with the same digits.
+            is_named = ":sms-voice:" in arn
+            chosen = {"PhoneNumberIds": [arn]} if is_named else {"MaxResults": PAGE}
+            for page in self._pages(self._client(sender, _SMS).describe_phone_numbers, **chosen):
+                for number in page.get("PhoneNumbers", ()):
+                    if is_named or number["PhoneNumber"] == digits:
+                        return dict(number)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            raise ValueError(_UNKNOWN.format(error.operation_name)) from error
+        raise ValueError(_UNKNOWN.format("DescribePhoneNumbers"))
+
+    def numbers(self, sender: Sender, list_arn: str) -> Iterator[list[str]]:
+        """Yields the numbers of an opt-out list, page by page."""
+        call = self._client(sender, _SMS).describe_opted_out_numbers
+        for page in self._pages(call, OptOutListName=list_arn, MaxResults=PAGE):
+            yield [one["OptedOutNumber"] for one in page.get("OptedOutNumbers", ())]
+
+    def _pages(self, call: Callable[..., Any], **given: Any) -> Iterator[Any]:
+        page = self._ask(call, **given)
+        yield page
+        while token := page.get("NextToken"):
+            page = self._ask(call, **given, NextToken=token)
+            yield page
+
+    def _ask(self, call: Callable[..., Any], **given: Any) -> Any:
+        for wait in (*WAITS, None):
+            self._sleep(max(0.0, self._next - self._now()))
+            self._next = self._now() + self._pause
+            try:
+                answer = call(**given)
+            except UNANSWERED as error:
+                rule = judge(error).rule
+                # A server that has never answered is more likely to be a wrong one.
+                may_answer = rule.outcome is Outcome.SNOOZE or (rule.outcome is Outcome.RETRY and self._has_answered)
+                if wait is None or rule.unforeseen or not may_answer:
+                    raise
+                self._sleep(wait)
+            else:
+                self._has_answered = True
+                if not answer["ResponseMetadata"].get("RequestId"):
+                    raise NotOfAws  # an empty page of a proxy would make `mirror` remove all numbers
+                return answer
+        raise AssertionError  # the last wait is None
+
+    def _client(self, sender: Sender, service: str) -> Any:
+        key = identity_of(sender), service
+        if key not in self._clients:
+            self._clients[key] = self._connect.client(sender, service, endpoint_url=sender.endpoint_url)
+        return self._clients[key]
+
+
+def explain(error: Exception) -> str:
+    """Returns why a list was not read, with the IAM action that is missing."""
+    if isinstance(error, ClientError) and judge(error).rule.code == "access_denied":
+        operation = error.operation_name
+        return f"not allowed: give these credentials {_SERVICES.get(operation, 'sms-voice')}:{operation}"
+    return redact(str(error), ())
