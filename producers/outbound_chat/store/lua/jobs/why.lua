@@ -15,7 +15,8 @@
 --         '' for none; capped: 1 if it waits for a place of its recipient; lasted, seen: how many seconds chats of its
 --         instance lasted on average, '' if not known, of how many
 -- keeps   nothing is written; the cost does not grow with the number of waiting jobs
--- uses: gates instance_chats key_holders lanes pump_requests queue_position recipients records ring token_bucket workers
+-- uses: gates instance_chats key_holders lanes pump_requests queue_position recipients records ring
+-- uses: token_bucket workers
 local STALLED_MS = 10000
 
 -- Return the next job of a batch; if nothing of it was sent lately, rather one that was called, which has the error.
