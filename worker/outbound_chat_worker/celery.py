@@ -182,6 +182,7 @@ class OptOutsStep(bootsteps.StartStopStep):
             from outbound_chat_worker.opt_outs.schedule import OptOutSchedule  # noqa: PLC0415  # only if it is used
 
             self.obj = OptOutSchedule(get_runtime())
+            self.obj.start()
 
 
 class ContactEventsStep(bootsteps.StartStopStep):

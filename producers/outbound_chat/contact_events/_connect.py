@@ -12,7 +12,7 @@ from outbound_chat.model.contact_events import Change, Outcome, Place, PlaceMove
 
 KIND = "Amazon Connect Contact Event"
 _ENDS = frozenset({"DISCONNECTED", "COMPLETED"})
-_BEGINS = frozenset({"INITIATED", "QUEUED", "CONNECTED_TO_AGENT"})
+_BEGINS = frozenset({"INITIATED", "CONNECTED_TO_SYSTEM", "QUEUED", "CONNECTED_TO_AGENT"})
 _TRANSFERS = frozenset({"TRANSFER", "QUEUE_TRANSFER", "DISCONNECT"})
 _INSTANCE = re.compile(r"arn:aws[a-z-]*:connect:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):instance/(?P<id>[^/\s]+)")
 _CONTACT = re.compile(r"[A-Za-z0-9-]{1,256}")
