@@ -136,7 +136,6 @@ def test_a_reader_that_is_throttled_waits_longer_each_time_and_misses_nothing(
     own = Sender.model_validate(sender(endpoint_url=sandbox.url))
     reading = reader(1_000.0, sleep)
     pages = list(reading.numbers(own, LIST))
-    reading.close()
 
     assert [len(page) for page in pages] == [100] * 4 + [50]
     assert [one for page in pages for one in page] == [number(index) for index in range(450)]
@@ -154,7 +153,6 @@ def test_a_reader_gives_up_after_the_last_wait(timed_sandbox: StartTimed, reader
     assert len(next(pages)) == 100
     with pytest.raises(ClientError, match="ThrottlingException"):
         next(pages)
-    reading.close()
 
     assert [seconds for seconds in slept if seconds >= 1] == [*WAITS]
 
@@ -166,7 +164,6 @@ def test_a_server_that_has_never_answered_is_not_asked_again(reader: Callable[..
 
     with pytest.raises(Exception, match="Could not connect") as caught:
         reading.number_of(Sender.model_validate(sender(endpoint_url="http://127.0.0.1:9")))
-    reading.close()
 
     assert slept == [0.0]
     assert explain(caught.value).startswith('Could not connect to the endpoint URL: "http://127.0.0.1:9/')

@@ -178,10 +178,10 @@ class OptOutsStep(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:  # noqa: ARG002  # given by Celery
         """Starts the thread after the pool, so that forks don't copy it. The base class stops it."""
-        if get_runtime().settings.opt_outs.every:
+        if every := get_runtime().settings.opt_outs.every:
             from outbound_chat_worker.opt_outs.schedule import OptOutSchedule  # noqa: PLC0415  # only if it is used
 
-            self.obj = OptOutSchedule(get_runtime())
+            self.obj = OptOutSchedule(get_runtime(), every)
             self.obj.start()
 
 

@@ -1,8 +1,6 @@
 """Copy the opt-out lists of AWS into suppression lists."""
 
 from collections.abc import Iterator
-from contextlib import closing
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -53,18 +51,17 @@ def sync(
     budgets = dict.fromkeys(settings.sender(name).budget for name in names)
     reader = OptOutReader(Connect(settings.worker), settings.opt_outs.rate)
     done: list[Synced] = []
-    with Store.from_settings(settings) as store, closing(reader), count_progress("read") as show:
-        read = 0
+    read = 0
+    with Store.from_settings(settings) as store, count_progress("read") as show:
 
         def on_page(numbers: int) -> None:
             nonlocal read
             read += numbers
             show(read, None)
 
-        syncing = OptOutSync(store, Context(settings), reader, mirror=mirror, dry_run=dry_run, on_page=on_page)
         for budget in budgets:
-            own = [name for name in names if settings.senders[name].budget == budget]
-            done += syncing.run(budget, partial(list, own))
+            syncing = OptOutSync(store, Context(settings), reader, budget, mirror, dry_run, on_page)
+            done += syncing.run([name for name in names if settings.senders[name].budget == budget])
     errors = [OptOutsNotRead(one) for one in done if one.error]
     if as_json:
         print_json(done, errors)
