@@ -50,6 +50,7 @@ def note_sync(store: Store, keys: Keys, sender: str, error: str | None) -> None:
 def last_sync(store: Store, keys: Keys, sender: str) -> LastSync:
     """Reads how the last sync of a sender ended."""
     names = [f"{name}:{sender}" for name in LastSync._fields]
-    tried, done, error = [one or "" for one in store.ask(lambda redis: redis.hmget(keys.opt_outs, names))]
+    *times, error = [one or "" for one in store.ask(lambda redis: redis.hmget(keys.opt_outs, names))]
     # Another program may have written them.
-    return LastSync(*(int(one or 0) if is_count(one) else 0 for one in (tried, done)), error)
+    tried, done = (int(one or 0) if is_count(one) else 0 for one in times)
+    return LastSync(tried, done, error)
