@@ -64,7 +64,7 @@ chaos: $(STAMP) ## Strike a running stack with 210 faults, and audit after each,
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 fuzz: $(STAMP) ## Give the parsers 5,000 hostile examples each; another number in EXAMPLES
-	@FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest tests/fuzz
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest tests/fuzz tests/contact_events
 
 check: $(STAMP) ## Lint, types, import directions, docs that tell the truth
 	@command -v luacheck >/dev/null || \
@@ -104,7 +104,7 @@ $(VENV)/.bench: $(STAMP)
 bench: $(VENV)/.bench .venv-bench/.installed ## Measure beside Celery, dramatiq, huey and SAQ, in half an hour, and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.compare --page docs $(ARGS)
 
-bench-pacing: $(STAMP) ## Measure pacing on real workers, in half an hour; options in ARGS
+bench-pacing: $(STAMP) ## Measure pacing on real workers, in forty minutes; options in ARGS
 	@$(BIN)/python -m benchmarks.pacing $(ARGS)
 
 bench-growth: $(STAMP) ## Measure how the scripts grow with a million waiting jobs; options in ARGS

@@ -1,6 +1,6 @@
 """Measures pacing on real workers: `python -m benchmarks.pacing --help`; see docs/benchmarks.md.
 
-Takes about 30 minutes with all cases; `--cases`, `--workers` and the lengths make it shorter.
+Takes about 40 minutes with all cases; `--cases`, `--workers` and the lengths make it shorter.
 """
 
 import argparse
@@ -10,6 +10,8 @@ from typing import NoReturn
 
 from benchmarks.adaptive import WrongCase, measure_change, measure_wrong
 from benchmarks.backlog import measure_backlog
+from benchmarks.contact_events import measure_contact_events
+from benchmarks.open_chats import DOORS, measure_open_chats
 from benchmarks.refusal import measure_refusal
 from benchmarks.report import Report, run
 from benchmarks.stack import Allowance
@@ -63,8 +65,19 @@ def refusal(report: Report, options: argparse.Namespace) -> None:
     measure_refusal(report, options.refusal_jobs, options.refusal_seconds)
 
 
+def open_chats(report: Report, options: argparse.Namespace) -> None:
+    """Few chats at a time, with contact events and without."""
+    for door in options.doors:
+        measure_open_chats(report, door, options.chat_jobs)
+
+
+def events(report: Report, options: argparse.Namespace) -> None:
+    """A queue full of contact events."""
+    measure_contact_events(report, options.event_jobs)
+
+
 CASES: dict[str, Callable[[Report, argparse.Namespace], None]] = {
-    case.__name__: case for case in (steady, adaptive, change, backlog, refusal)
+    case.__name__: case for case in (steady, adaptive, change, backlog, refusal, open_chats, events)
 }
 
 
@@ -83,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--urgent", type=int, default=20, metavar="JOBS", help="backlog: urgent jobs (%(default)d)")
     add("--refusal-jobs", type=int, default=500, metavar="JOBS", help="refusal: size of the batch (%(default)d)")
     add("--refusal-seconds", type=float, default=30.0, help="refusal: without permission (%(default)g)")
+    add("--doors", nargs="+", choices=DOORS, default=["queue", "none"], help="open_chats: how events come (queue none)")
+    add("--chat-jobs", type=int, default=600, metavar="JOBS", help="open_chats: size of the batch (%(default)d)")
+    add("--event-jobs", type=int, default=25_000, metavar="JOBS", help="events: four events each (%(default)d)")
     add("--json", type=Path, metavar="FILE", help="write all figures to this file, too")
     return parser
 

@@ -7,15 +7,16 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from outbound_chat.model.batches import BatchReceipt
 from outbound_chat.store import Store, inspection
 from outbound_chat_worker.sandbox import SandboxArrival, SandboxOptions
-from tests.support.harness import Harness, number, running_harness
+from tests.support.harness import INSTANCE_ID, Harness, number, running_harness
 from tests.support.waiting import wait_until
 
 SENDER = "support"
@@ -80,6 +81,11 @@ class Bench:
             time.sleep(0.02)
         return self.workers[0]
 
+    def open_chats(self) -> int:
+        """Chats that count as open, by our books."""
+        keys = self._store.keys("main")
+        return int(self._store.ask(lambda redis: redis.zcard(f"{keys.base}chats:{INSTANCE_ID}")))
+
     def leased(self) -> int:
         """Jobs that workers hold right now."""
         return self._books().get("leased", 0)
@@ -94,18 +100,30 @@ class Bench:
 
 @contextlib.contextmanager
 def running_bench(
-    *, sandbox: Allowance, budget: Allowance | None = None, processes: int = 2, latency: timedelta = timedelta(0)
+    *,
+    sandbox: Allowance,
+    budget: Allowance | None = None,
+    processes: int = 2,
+    latency: timedelta = timedelta(0),
+    options: SandboxOptions | None = None,
+    settings: Callable[[Harness], dict[str, Any]] = lambda _: {},
 ) -> Iterator[Bench]:
-    """A stack with idle workers for the length of a block; the budget is the sandbox's allowance by default."""
+    """A stack with idle workers for the length of a block; the budget is the sandbox's allowance by default.
+
+    `options`: others of the sandbox. `settings`: values on top of the harness's.
+    """
     budget = budget or sandbox
-    options = SandboxOptions(rate=sandbox.rate, burst=sandbox.burst, max_chats=10_000_000, latency=latency)
+    options = replace(
+        options or SandboxOptions(max_chats=10_000_000), rate=sandbox.rate, burst=sandbox.burst, latency=latency
+    )
     with (
         tempfile.TemporaryDirectory(prefix="outbound-chat-bench-") as folder,
         running_harness(Path(folder), options) as harness,
         Store(harness.server.url) as store,
     ):
         # The retry rules are those of a fresh installation, not the tests' quick ones.
-        harness.configure(budgets={"main": {"rate": budget.rate, "burst": budget.burst}}, retry={})
+        budgets = {"main": {"rate": budget.rate, "burst": budget.burst}}
+        harness.configure(budgets=budgets, retry={}, **settings(harness))
         for index in range(processes):
             harness.start_worker("-n", f"bench-{index}@%h")
         try:

@@ -22,6 +22,7 @@ _SENTENCES: Mapping[str, str] = {
     "dict_type": "must be a table, not a single value",
     "model_type": "must be a table, not a single value",
     "model_attributes_type": "must be a table, not a single value",
+    "tuple_type": 'must be a list, such as ["…"]',
     "time_delta_type": _DURATION,
     "time_delta_parsing": _DURATION,
 }

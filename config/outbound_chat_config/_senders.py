@@ -3,12 +3,13 @@
 import math
 from datetime import timedelta
 from enum import StrEnum
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from outbound_chat_config._model import Model
 from outbound_chat_config._quiet_hours import QuietHours, check_zone, quiet_hours
+from outbound_chat_config._recipients import RecipientCap, RecipientCapText
 from outbound_chat_config._values import (
     Attributes,
     Duration,
@@ -133,6 +134,12 @@ class Sender(Model):
     max_age: Duration = Field(default=timedelta(days=3), gt=timedelta(0), le=timedelta(days=365))
     """How long after it is due a job may still be sent. After that, it ends as `expired`."""
 
+    per_recipient: tuple[RecipientCapText, ...] = Field(default=(), max_length=10)
+    """How often one number may be contacted, over all jobs and batches: a list of caps, each a number of contacts (1 to
+    100) and a window (1 second to 31 days), such as `["1/PT10M", "3/P1D"]`. Default: as often as there are jobs."""
+    over_cap: Literal["wait", "suppress"] = "wait"
+    """What becomes of a job over a cap: `wait` until the window allows it, or `suppress` (end with this code)."""
+
     quiet_hours: QuietHoursText | None = None
     """Times of day at which nothing is sent, in the recipient's local time, such as `21:00-08:00`, optionally with
     days of the week on which a range begins: `21:00-08:00, sat-sun 00:00-24:00`."""
@@ -148,6 +155,11 @@ class Sender(Model):
     def quiet(self) -> QuietHours | None:
         """The parsed quiet hours; None if the sender has none."""
         return quiet_hours(self.quiet_hours) if self.quiet_hours else None
+
+    @property
+    def recipient_caps(self) -> tuple[RecipientCap, ...]:
+        """The parsed caps of `per_recipient`."""
+        return tuple(RecipientCap.parse(text) for text in self.per_recipient)
 
     @property
     def number(self) -> str:

@@ -49,6 +49,15 @@ class RequestCipher:
         """Whether new requests are encrypted."""
 
     @property
+    def mark_form(self) -> str:
+        """The form in which scripts know the numbers of new requests: `number_key_id`, or empty for plain numbers."""
+        return self.number_key_id if self.encrypts else ""
+
+    def marks(self, number: str) -> dict[str, str]:
+        """Returns the number in each form that these keys can write, by `mark_form`."""
+        return {"": number} | ({self.number_key_id: self.blind_index(number)} if self.number_key_id else {})
+
+    @property
     def key_ids(self) -> tuple[str, ...]:
         """Ids of all keys, for recognizing programs with different keys."""
         return (*self._by_id, self.number_key_id) if self.number_key_id else tuple(self._by_id)

@@ -7,15 +7,17 @@ Jobs are modelled as a fluid that flows by the rules of `lua/lib/fair_share.lua`
     3. Within a priority, tenants share by their weights, then lanes by theirs. Without jobs there is no share.
     4. A number sends its parts per second, shared by the lanes that wait for it. What it can't use goes to the others.
     5. A job is not sent before it is due. Saved calls grow up to the burst while nothing waits.
-    6. The k-th chat of an instance with room for M opens when the (k - M)-th ends.
+    6. The k-th chat of an instance with room for M opens when the (k - M)-th ends. Chats last as long as the mean of
+       those that were seen, at most their whole duration; those that are open end evenly over that time.
 
 It can't know about jobs that will be enqueued, or become due in other lanes; retries of failed calls; future chats of
-other senders; when flows end their chats; or how long a hold lasts. Nothing here uses Redis or reads a clock.
+other senders; when flows end their chats, except for how long chats lasted on average; or how long a hold lasts.
+Nothing here uses Redis or reads a clock.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
 SHARE_OF_HIGHER = 0.9
@@ -68,7 +70,19 @@ class Chats:
     most: int
     open: int = 0
     ends: Curve = Curve((0.0,), (0.0,))
-    """How many of the open chats will have ended, over time."""
+    """How many of the open chats will have ended, over time, at the latest."""
+    lasted: float | None = None
+    """How many seconds chats lasted on average; None: not known, so each is assumed to last its whole duration."""
+    seen: int = 0
+    """Of how many chats."""
+
+    def as_seen(self) -> "Chats":
+        """Returns the same with ends as they come if chats last on average as long as those that were seen."""
+        if self.lasted is None or not self.open:
+            return self
+        each = self.lasted / self.open
+        ends = zip(self.ends.seconds, self.ends.jobs, strict=True)
+        return replace(self, ends=Curve([min(end, each * chats) for end, chats in ends], self.ends.jobs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +134,16 @@ class Turns:
 
 
 def forecast(pace: Pace, due: Iterable[tuple[float, float]] | None = None, *, chat_seconds: float = 0.0) -> Turns:
-    """Predicts the turns of the lane's jobs. `due` replaces that of the store, for a lane that does not exist yet."""
+    """Predicts the turns of the lane's jobs. `due` replaces that of the store, for a lane that does not exist yet.
+
+    `chat_seconds`: how long their chats last at most.
+    """
     flow = _Flow(pace, pace.due if due is None else due)
     flow.run()
-    return Turns(Curve(flow.seconds, flow.jobs), pace.chats, chat_seconds)
+    chats = pace.chats.as_seen() if pace.chats else None
+    if chats and chats.lasted is not None:
+        chat_seconds = min(chat_seconds, chats.lasted)
+    return Turns(Curve(flow.seconds, flow.jobs), chats, chat_seconds)
 
 
 def rate_now(pace: Pace) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 from outbound_chat import JobState, Priority
 from outbound_chat.cli.commands.audit import print_audits
+from outbound_chat.cli.commands.contact_events import print_receipts, print_status
 from outbound_chat.cli.commands.encryption_keys import Use, print_uses
 from outbound_chat.cli.commands.find_jobs import print_found
 from outbound_chat.cli.commands.keys import print_keys
@@ -27,6 +28,7 @@ from outbound_chat.cli.watch_tables import snapshot_tables
 from outbound_chat.model.api_keys import ApiKey, KeyState, RateLimit, Scope
 from outbound_chat.model.batches import Batch, ExpiringRow, FaultCount, Preflight, Preview
 from outbound_chat.model.consistency import FindingKind
+from outbound_chat.model.contact_events import ContactEventStatus, Outcome
 from outbound_chat.model.contacts import Basis, ContactFact, Delivery, DeliveryState
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.jobs import Attempt, Job, Webhook, WebhookState
@@ -36,6 +38,7 @@ from outbound_chat.model.operations import (
     Hold,
     Lanes,
     LaneStatus,
+    NumberReceipts,
     SuppressedNumber,
     WebhookHost,
 )
@@ -219,6 +222,56 @@ KEYS = (
         last_used_at=None,
     ),
     key(id="z9y8x7w6v5u4", name="old", state=KeyState.REVOKED, revoked_at=NOW),
+)
+CONTACT_EVENTS = (
+    ContactEventStatus(
+        budget="main",
+        records_contacts=True,
+        outcomes={**dict.fromkeys(Outcome, 0), "changed": 18_212, "same": 1_190, "unmatched": 41, "unreadable": 2},
+        matched={"contact": 18_150, "context": 62},
+        last_events={INSTANCE: NOW},
+        open_chats={INSTANCE: 412},
+        polls=20_415,
+        polled_at=NOW,
+        poll_error="AccessDenied",
+    ),
+    ContactEventStatus(
+        budget="other",
+        records_contacts=False,
+        outcomes=dict.fromkeys(Outcome, 0),
+        matched={},
+        last_events={CONTACT: None},
+        open_chats={CONTACT: 0},
+        polls=0,
+        polled_at=None,
+        poll_error=None,
+    ),
+)
+RECEIPTS = (
+    NumberReceipts(
+        budget="main",
+        number="+12065550100",
+        hour=NOW,
+        messages=4_130,
+        kinds={"TEXT_CARRIER_BLOCKED": 1_012, "TEXT_DELIVERED": 3_090, "TEXT_QUEUED": 3_980},
+        refused=1_012,
+        matched=0,
+        parts=8_260,
+        price=30.97,
+        jumped_at=NOW,
+    ),
+    NumberReceipts(
+        budget="main",
+        number="unknown",
+        hour=NOW,
+        messages=3,
+        kinds={"WHATSAPP_READ": 3},
+        refused=0,
+        matched=2,
+        parts=0,
+        price=0.0,
+        jumped_at=None,
+    ),
 )
 CHECKS = (
     Check(
@@ -427,6 +480,8 @@ SCREENS: dict[str, Callable[[], object]] = {
     "holds": lambda: print_holds(HOLDS),
     "holds-in-two-budgets": lambda: print_holds(HOLDS_OF_A_TENANT),
     "jobs": lambda: print_found(JOBS),
+    "contact-events-status": lambda: print_status(CONTACT_EVENTS, has_queue=True),
+    "contact-events-receipts": lambda: print_receipts(RECEIPTS),
     "keys-list": lambda: print_keys(KEYS),
     "list": lambda: print_batches(BATCHES),
     "list-batch": lambda: print_jobs([job(id=f"{BATCH}-{row}") for row in (1, 2, 20_000)]),

@@ -117,3 +117,28 @@ def test_many_lanes_and_groups_come_to_an_end() -> None:
     turns = forecast(given, [(place * 1.1, 0.7) for place in range(1_000)])
     assert 700 * 3 <= turns.time_of(700) <= (700 + sum(rival.jobs for rival in rivals)) * 3 + 1_100
     assert turns.time_of(1) < turns.time_of(2) < inf
+
+
+@pytest.mark.parametrize(
+    ("opened", "jobs", "seconds"),
+    [
+        (0, 500, 25.0),  # there is room for all of them
+        (0, 1_000, 25.0 + 840),  # the second 500 go out as the first end, which last 14 minutes
+        (500, 500, 840.0),  # those that are open end evenly over that time
+        (500, 50, 84.0),
+        (500, 1_000, 840.0 + 840),
+    ],
+)
+def test_chats_last_as_long_as_those_that_were_seen(opened: int, jobs: int, seconds: float) -> None:
+    """Little's law with what contact events reported, where the whole duration would say 25 hours."""
+    ends = Curve([20 * HOUR, 25 * HOUR], [1.0, 500.0]) if opened else Curve([0.0], [0.0])
+    given = pace(jobs=jobs, chats=Chats(most=500, open=opened, ends=ends, lasted=840.0, seen=200))
+    assert end(given, jobs, chat_seconds=25 * HOUR) == pytest.approx(seconds, rel=0.01, abs=2)
+
+
+def test_the_whole_duration_bounds_what_was_seen() -> None:
+    """A chat ends at its assumed end at the latest, whatever older chats did when their duration was longer."""
+    ends = Curve([60.0, 600.0], [1.0, 500.0])
+    given = pace(jobs=600, chats=Chats(most=500, open=500, ends=ends, lasted=7_200.0, seen=200))
+    assert end(given, 500, chat_seconds=HOUR) == pytest.approx(600.0)
+    assert end(given, 600, chat_seconds=HOUR) == pytest.approx(HOUR + 14.4 + 585.6 * 99 / 499, abs=2)

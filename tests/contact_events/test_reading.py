@@ -84,7 +84,7 @@ def test_a_transfer(method: str) -> None:
     assert (found.place.move, found.place.before) == (PlaceMove.MOVE, "c-1")
 
 
-@pytest.mark.parametrize("kind", ["INITIATED", "QUEUED", "CONNECTED_TO_AGENT"])
+@pytest.mark.parametrize("kind", ["INITIATED", "CONNECTED_TO_SYSTEM", "QUEUED", "CONNECTED_TO_AGENT"])
 def test_a_beginning_counts_only_where_all_chats_do(kind: str) -> None:
     event = contact_event(kind, "c-1")
     assert read_event(event, KNOWN) is Outcome.SAME

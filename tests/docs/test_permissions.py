@@ -16,7 +16,7 @@ STATEMENTS: list[dict[str, Any]] = [one for policy in POLICIES for one in policy
 
 # Clients that the worker makes -> first part of the actions' names.
 SERVICES = {"connect": "connect", "pinpoint-sms-voice-v2": "sms-voice", "service-quotas": "servicequotas"}
-SERVICES |= {"sts": "sts"}
+SERVICES |= {"sqs": "sqs", "sts": "sts"}
 NEEDS_NO_PERMISSION = {"sts:GetCallerIdentity"}
 # Connect makes these in the caller's name when a request has a template.
 OF_TEMPLATES = {"wisdom:GetMessageTemplate", "wisdom:RenderMessageTemplate"}
@@ -37,7 +37,8 @@ def operations(service: str) -> dict[str, str]:
 def called() -> set[str]:
     """Every operation of AWS whose method stands anywhere in the worker's package."""
     methods = {
-        method: f"{prefix}:{operation}"
+        # A call for several messages needs the permission of the call for one.
+        method: f"{prefix}:{operation.removesuffix('Batch')}"
         for service, prefix in SERVICES.items()
         for method, operation in operations(service).items()
     }
@@ -75,7 +76,7 @@ def test_a_statement_is_complete_and_names_what_it_is_for(statement: dict[str, A
         if resource == "*":
             assert statement["Action"] == "servicequotas:GetServiceQuota", "which can't be narrowed"
         else:
-            assert re.fullmatch(r"arn:aws:(connect|wisdom|iam|sms-voice):[a-z0-9-]*:\d{12}:[\w/*-]+", resource), (
+            assert re.fullmatch(r"arn:aws:(connect|wisdom|iam|sms-voice|sqs):[a-z0-9-]*:\d{12}:[\w/*-]+", resource), (
                 resource
             )
 

@@ -57,6 +57,8 @@ SAMPLES: dict[str, str] = {
     "segment_attributes": '{"a": "b"}',
     "reserve": "1.5",
     "weights": '{"acme": 7.0}',
+    "per_recipient": '["1/PT10M"]',
+    "over_cap": "suppress",
     "quiet_hours": "21:00-08:00",
     "quiet_zone": "Europe/Berlin",
     "quiet_spares_urgent": "true",

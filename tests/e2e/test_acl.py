@@ -18,6 +18,7 @@ import redis
 from outbound_chat import AsyncOutboundChat, JobState, OutboundChat
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
+from outbound_chat_worker.sandbox import Fault, FaultKind
 from tests.http.conftest import start_service
 from tests.support.harness import Harness, data_of, free_port, number, sender
 from tests.support.receiver import Receiver
@@ -87,6 +88,19 @@ def test_a_whole_stack_runs_with_these_users(stack: Harness, admin: redis.Redis)
     assert {check["level"] for check in checks.values()} == {"ok"}, doctor.stdout
     assert "unknown" in checks["persistence"]["finding"]
     assert refused(admin) <= {"config|get"}
+
+
+def test_a_worker_may_call_a_job_again_and_count_contacts(stack: Harness, admin: redis.Redis) -> None:
+    """Jobs that wait for a second call, or for their recipient, are taken with other commands than new ones."""
+    own = sender(endpoint_url=stack.sandbox.url, per_recipient=["1/PT1S"])
+    stack.configure(redis_url=url(stack, "oc-worker"), senders={"support": own}, retry={"base": 0.001, "cap": 0.001})
+    stack.sandbox.configure(faults=(Fault(FaultKind.INTERNAL_ERROR, share=0.5),))
+    stack.start_worker()
+    with client(stack, "oc-producer") as chat:
+        receipt = chat.enqueue_batch([{"to": number(row % 20)} for row in range(40)], sender="support", text="Hi")
+        assert chat.wait_batch(receipt.id, 60).counts[JobState.SENT] == 40
+
+    assert refused(admin) == set()
 
 
 def test_a_cluster_needs_two_words_more(tmp_path: Path) -> None:

@@ -106,7 +106,26 @@ def test_its_terminal_shows_each_message_and_how_to_release_a_sender(stack: Harn
 
     assert stack.logs().count(f"warning: sender {BROKEN}") == 1, "once, however often it probes"
     sent = json.loads(stack.run("sandbox", "inbox", "--json").stdout)["data"]
-    assert [message["to"] for message in sent if message["state"] == "open"] == [number(1), number(2), number(3)]
+    assert [message["to"] for message in sent if message["state"] != "refused"] == [number(1), number(2), number(3)]
+
+
+def test_its_terminal_shows_the_end_of_each_chat(stack: Harness, dev: Dev) -> None:
+    """Chats last seconds there, so that a developer sees what contact events are for."""
+    assert dev.settings.contact_events is not None
+    assert dev.settings.contact_events.queue_url == f"{dev.sandbox.url}/123456789012/contact-events"
+    dev.sandbox.configure(answered=1.0)
+    dev.sends(number(1))
+    dev.sandbox.configure(answered=0.0)
+    dev.sends(number(2), sender="demo-whatsapp")
+    dev.sees(f"demo-whatsapp  {number(2)}  Hello")
+    dev.sees(f"demo  {number(1)}  Hello")
+
+    for contact in dev.sandbox.contacts():
+        dev.sandbox.close_chat(contact.contact_id)
+
+    dev.sees(f"chat over  demo  {number(1)}  CONTACT_FLOW_DISCONNECT, answered\n")
+    dev.sees(f"chat over  demo-whatsapp  {number(2)}  CONTACT_FLOW_DISCONNECT\n")
+    assert stack.logs().count("chat over") == 2
 
 
 def test_a_number_that_fills_the_instance_leaves_demo_alone(stack: Harness, dev: Dev) -> None:

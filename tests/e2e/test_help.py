@@ -11,6 +11,7 @@ import pytest
 
 from tests.docs.test_help import EVERY, examples_of
 from tests.e2e.test_json import start
+from tests.support.contact_events import ended
 from tests.support.harness import (
     FLOW_ID,
     INSTANCE_ID,
@@ -41,6 +42,7 @@ class World:
             f"to,text,_first_name\n{number(1)},Hello,Ann\n{REFUSED},Hello,\n", encoding="utf-8"
         )
         (harness.folder / "optouts.csv").write_text("number\n+12025550101\n", encoding="utf-8")
+        (harness.folder / "events.jsonl").write_text(ended("c-1"), encoding="utf-8")
         request = {
             "InstanceId": INSTANCE_ID,
             "ContactFlowId": FLOW_ID,
@@ -91,7 +93,7 @@ def test_completion_knows_settings_and_what_redis_has(world: World) -> None:
 def test_completion_knows_the_words_of_each_option(world: World) -> None:
     assert world.complete("send", "--priority", "") == ["urgent", "normal", "bulk"]
     assert world.complete("send", "--durability", "f") == ["fsync"]
-    assert world.complete("keys", "create", "--scope", "") == ["enqueue", "read", "operate"]
+    assert world.complete("keys", "create", "--scope", "") == ["enqueue", "read", "operate", "ingest"]
     assert world.complete("worker", "--log-level", "W") == ["WARNING"]
     assert world.complete("list", "--state", "s") == ["scheduled", "sending", "sent"]
     assert world.complete("dead", "--state", "") == ["failed", "uncertain"]
@@ -189,7 +191,7 @@ def test_every_example_of_the_help_that_ends_works(world: World) -> None:
     for name in EVERY:
         for example in examples_of(name):
             goes_on = "--follow" in example and example[0] != "send-batch"
-            if goes_on or (example[0] in WITHOUT_END and example[1:2] != ["inbox"]):
+            if goes_on or (example[0] in WITHOUT_END and example[1:2] not in (["inbox"], ["events"])):
                 continue
             job = {"why": f"{world.batch}-2", "replay": f"{world.batch}-2", "hold": later, "release": later}
             places = {

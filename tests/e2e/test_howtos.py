@@ -1,5 +1,6 @@
 """The how-tos of docs/ do what they say: their commands run as they stand, in their order, on a real stack."""
 
+import json
 import re
 import runpy
 import sys
@@ -15,6 +16,7 @@ from outbound_chat import JobState, OutboundChat
 from outbound_chat.encryption import new_key
 from tests.docs import pages
 from tests.docs.pages import DOCS, blocks
+from tests.support.contact_events import SMS_NUMBER, receipt_event
 from tests.support.harness import Harness, data_of, number
 from tests.support.waiting import wait_until
 
@@ -255,3 +257,20 @@ def test_rotating_credentials(stack: Harness) -> None:
         said = run(stack, command)
         if command[:2] == ["keys", "create"]:
             made = said.strip()
+
+
+def test_contact_events_from_a_file_and_what_they_show(stack: Harness) -> None:
+    """Receipts name no job here, and are true for their source number all the same."""
+    status, read = commands("contact-events.md")
+    events = [receipt_event(message=f"m-{n}") for n in range(30)]
+    events += [receipt_event("TEXT_SPAM", f"s-{n}") for n in range(10)]
+    lines = "".join(f"{json.dumps(one)}\n" for one in events)
+    (stack.folder / "events.jsonl").write_text(lines, encoding="utf-8")
+
+    assert run(stack, read) == "40 events: 40 changed\n"
+    assert run(stack, read) == "40 events: 40 same\n"
+    (line,) = [line for line in run(stack, status).splitlines() if line.startswith(SMS_NUMBER)]
+    assert [word in line for word in ("40", "10 (25%)", "30 delivered", "10 spam")] == [True] * 4
+    (record,) = data_of(run(stack, [*status, "--json"]))
+    assert sum(one["refused"] for one in record["receipts"]) == 10
+    assert {one["number"] for one in record["receipts"]} == {SMS_NUMBER}

@@ -14,6 +14,7 @@ import pytest
 
 from docs.generate import commands
 from tests.docs.pages import bare, read, section, table
+from tests.support.contact_events import ended
 from tests.support.harness import Harness, data_of, free_port, number, running_harness
 from tests.support.waiting import wait_until
 
@@ -54,6 +55,8 @@ GOOD = {
     "rewrite-suppressed": (),
     "audit": (),
     "doctor": (),
+    "contact-events ingest": ("events.jsonl",),
+    "contact-events status": (),
     "keys create": ("test", "--scope", "read"),
     "keys list": (),
     "keys revoke": ("{key}",),
@@ -61,13 +64,13 @@ GOOD = {
 """Arguments with which each command does what it is asked."""
 LISTS = {
     *("status", "jobs", "list", "wait", "cancel", "holds", "dead", "dead --counts", "replay", "replay --all"),
-    *("suppressed", "optouts sync", "webhooks hosts"),
+    *("suppressed", "optouts sync", "webhooks hosts", "contact-events status"),
     *("webhooks dead", "encryption-keys", "rewrite-suppressed", "audit", "doctor", "keys list", "hold", "release"),
 }
 """Those that may be about many things: a list, however many there are."""
 PAGES = {"jobs", "list", "dead"}
 LINES = ("events",)
-STARTED_ELSEWHERE = {"demo", "dev", "sandbox", "sandbox inbox"}
+STARTED_ELSEWHERE = {"demo", "dev", "sandbox", "sandbox inbox", "sandbox events"}
 """They start programs of their own; their tests read what they print."""
 NO_REDIS = ("webhooks secret", "new-key", "doctor", "send-batch --dry-run")
 
@@ -118,6 +121,9 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     "rewrite-suppressed": (("--sender", "nosuch"), 2, {"invalid_settings"}),
     "audit": (("--budget", "nosuch"), 2, {"invalid_settings"}),
     "doctor": (("--nosuch",), 2, {"invalid_arguments"}),
+    "contact-events ingest": (("missing.jsonl",), 2, {"unusable_file"}),
+    "contact-events ingest bad.jsonl": ((), 1, {"invalid_json"}),
+    "contact-events status": (("--nosuch",), 2, {"invalid_arguments"}),
     "keys create": (("test",), 2, {"invalid_arguments"}),
     "keys list": (("--nosuch",), 2, {"invalid_arguments"}),
     "keys revoke": (("nosuch",), 5, {"unknown_id"}),
@@ -125,13 +131,14 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     "dev": (("--port", "{taken}"), 2, {"cannot_listen"}),
     "sandbox": (("--port", "{taken}"), 2, {"cannot_listen"}),
     "sandbox inbox": (("--url", "http://127.0.0.1:1"), 2, {"no_sandbox"}),
+    "sandbox events": (("--url", "http://127.0.0.1:1"), 2, {"no_sandbox"}),
     "sandbox inbox --url": (("127.0.0.1",), 2, {"no_sandbox"}),
     "sandbox inbox --follow --url": (("http://127.0.0.1:port",), 2, {"no_sandbox"}),
 }
 """Arguments with which each command fails, its exit code, and the codes of its errors."""
 PARTLY = {
     *("send --wait 0.1", "send-batch --follow", "send-batch --dry-run", "status", "wait", "wait --timeout 60"),
-    *("cancel", "replay", "replay --force", "suppress", "webhooks replay"),
+    *("cancel", "replay", "replay --force", "suppress", "webhooks replay", "contact-events ingest bad.jsonl"),
 }
 """Those that have data all the same."""
 SENTENCES = {
@@ -168,6 +175,8 @@ class World:
         chat.wait(jobs["dead"].id, timeout=60)
         harness.kill(harness.workers.pop())
         (harness.folder / "good.csv").write_text(f"to\n{number(10)}\n", encoding="utf-8")
+        (harness.folder / "events.jsonl").write_text(f"{ended('c-1')}\n", encoding="utf-8")
+        (harness.folder / "bad.jsonl").write_text(f"{ended('c-1')}\n12\n", encoding="utf-8")
         (harness.folder / "bad.csv").write_text(f"to\n{number(11)}\n12\n", encoding="utf-8")
         self.values = {
             **{name: job.id for name, job in jobs.items()},

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from outbound_chat.cli.doctor.open_chats import batch_warning, open_chat_checks
+from outbound_chat.model.contact_events import ContactEventStatus
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat_config import Sender, Settings
 from tests.support.harness import Harness, data_of, number, sender
@@ -45,7 +46,7 @@ def test_doctor_counts_each_instance_by_its_own_settings() -> None:
 
     assert (first.subject, first.level) == ("open chats of a", Level.WARNING)
     assert "keep 540 chats open at 90 min each; 100 may be open, which carries 67 contacts an hour" in first.finding
-    assert first.finding.endswith("unless they end sooner and contact_closed reports it")
+    assert first.finding.endswith("unless they end sooner and contact events or contact_closed report it")
     assert "AWS gives 500" not in first.finding
     assert (second.subject, second.level, second.advice) == ("open chats of b", Level.OK, "")
 
@@ -118,6 +119,38 @@ def test_a_batch_is_told_what_expires_and_what_to_set_only_where_that_is_so() ->
     assert "AWS gives" not in patient
 
 
+def test_what_contact_events_reported_takes_the_place_of_the_whole_duration() -> None:
+    """Chats of 14 minutes let 500 places carry a hundred times as many contacts as chats of 25 hours."""
+    values = sender(max_open_chats=500)
+    settings = Settings.from_values(budgets={"main": {"rate": 2.0}}, senders={"support": values})
+    seen = ContactEventStatus(
+        budget="main",
+        records_contacts=True,
+        outcomes={},
+        matched={},
+        last_events={},
+        open_chats={},
+        lasted_seconds={values["instance_id"]: 840.0},
+        seen={values["instance_id"]: 200},
+        polls=0,
+        polled_at=None,
+        poll_error=None,
+    )
+    (check,) = open_chat_checks(settings, [seen])
+    assert check.level is Level.WARNING
+    assert check.finding == (
+        "2 calls a second of budget main keep 1,680 chats open if they last 14 min on average (last 200); 500 may be "
+        "open, which carries 2,143 contacts an hour"
+    )
+
+    warning = batch_warning(Sender.model_validate(values), 5_000, {}, 840.0, 200)
+    assert warning.startswith(
+        "5,000 messages open 5,000 chats for 14 min on average (last 200), the instance holds 500: after these 2,143 "
+        "an hour go out."
+    )
+    assert "expire" not in warning
+
+
 def test_send_batch_warns_on_stderr_and_enqueues_all_the_same(stack: Harness) -> None:
     """The operator may know that the flow ends its chats; standard output stays what scripts read."""
     at_aws, in_sandbox = sender(max_open_chats=2), sender(endpoint_url=stack.sandbox.url, max_open_chats=2)
@@ -134,7 +167,7 @@ def test_send_batch_warns_on_stderr_and_enqueues_all_the_same(stack: Harness) ->
     assert data_of(many.stdout)["receipt"]["accepted"] == 5
     assert (
         "warning: 5 messages open 5 chats for 1 h each, the instance holds 2: after these 2 an hour go out, "
-        "unless they end sooner and contact_closed reports it." in many.stderr
+        "unless they end sooner and contact events or contact_closed report it." in many.stderr
     )
     sandbox = stack.run("send-batch", "many.csv", "--sender", "sandbox")
     assert "open chats" not in sandbox.stderr, "it has no quota, and doctor says ok there"

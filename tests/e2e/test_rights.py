@@ -4,6 +4,7 @@ The table in docs/deployment.md says which of them may call it. The others get o
 """
 
 import inspect
+import json
 import re
 import shlex
 import sys
@@ -27,7 +28,7 @@ from outbound_chat.store.scripts import Claimed, Outcome, Result, WebhookResult
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from outbound_chat_worker.runtime import Runtime
-from tests.support.contact_events import contact_event
+from tests.support.contact_events import contact_event, receipt_event
 from tests.support.harness import number, sender
 
 PAGE = (Path(__file__).parents[2] / "docs" / "deployment.md").read_text("utf-8")
@@ -156,6 +157,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "budgets": {"main": {"rate": 5_000.0, "burst": 500}},
             "senders": {"support": sender(endpoint_url="http://127.0.0.1:9", max_open_chats=1_000)},
         }
+        (folder / "events.json").write_text(json.dumps(ended("c-0")))
         (folder / "rows.csv").write_text(f"to\n{number(1)}\n")
         (folder / "settings.toml").write_text(tomlkit.dumps(values))
         runtime = Runtime(Settings.from_values(**values))
@@ -193,9 +195,10 @@ METHODS: dict[str, Callable[[OutboundChat, World], object]] = {
     "cancel_jobs": lambda chat, world: chat.cancel_jobs([world.job()]),
     "cancel_sender": lambda chat, world: (world.job(), chat.cancel_sender("support")),
     "cancel_tenant": lambda chat, world: (world.job(), chat.cancel_tenant("acme")),
+    "contact_event_status": lambda chat, _: chat.contact_event_status(),
     "contact_closed": lambda chat, world: chat.contact_closed(world.open_chat()),
     "ingest_contact_events": lambda chat, world: chat.ingest_contact_events(
-        [contact_event("DISCONNECTED", world.open_chat())]
+        [contact_event("DISCONNECTED", world.open_chat()), receipt_event()]
     ),
     "count_dead": lambda chat, world: (world.dead_job(), chat.count_dead()),
     "dead_letters": lambda chat, world: (world.dead_job(), chat.dead_letters()),
@@ -224,6 +227,7 @@ METHODS: dict[str, Callable[[OutboundChat, World], object]] = {
     "lanes": lambda chat, world: (world.job(), chat.lanes()),
     "ping": lambda chat, _: chat.ping(),
     "preflight_batch": lambda chat, _: chat.preflight_batch(rows(), sender="support", text="Hi"),
+    "receipts": lambda chat, _: chat.receipts(),
     "release": lambda chat, world: chat.release(tenant=world.held()),
     "replay": lambda chat, world: chat.replay(world.dead_job()),
     "replay_all": lambda chat, world: (world.dead_job(), list(chat.replay_all())),
@@ -242,6 +246,8 @@ METHODS: dict[str, Callable[[OutboundChat, World], object]] = {
     "why": lambda chat, world: chat.why(world.job()),
 }
 COMMANDS: dict[str, Callable[[World], str]] = {
+    "contact-events ingest": lambda world: f"{world.folder}/events.json",
+    "contact-events status": lambda _: "",
     "send": lambda _: f"--sender support --to {number(0)} --text Hi",
     "send --durability fsync": lambda _: f"--sender support --to {number(0)} --text Hi",
     "send-batch": lambda world: f"{world.folder}/rows.csv --sender support --text Hi --name {new_local_id()}",

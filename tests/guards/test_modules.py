@@ -50,6 +50,15 @@ sys.argv = ["outbound-chat", *{arguments!r}]
 with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):
     main()
 """
+STEP = """
+import os, threading
+from types import SimpleNamespace
+os.environ.update({environment!r})
+from outbound_chat_worker.celery import ContactEventsStep, app
+ContactEventsStep(SimpleNamespace(app=app)).start(None)
+assert threading.active_count() == 1
+"""
+"""Starts the part of a worker that would read a queue."""
 OF_TYPER = {"annotated_doc", "click", "shellingham", "typer"}
 MOST_OF_COMMANDS = {("--help",): 360, ("status", "--help"): 695}
 """325 and 630 with Python 3.11; 535 are those of the client."""
@@ -90,6 +99,15 @@ def test_a_worker_loads_neither_the_client_nor_what_only_other_programs_use() ->
         assert f"outbound_chat_worker.{part}" not in found
     always = {name for name in found if name.partition(".")[0] not in IF_INSTALLED}
     assert len(always) <= MOST_OF_WORKER, sorted(always)
+
+
+def test_a_worker_without_a_queue_loads_and_starts_nothing_for_it() -> None:
+    """Events may come by HTTP, or not at all."""
+    for table in ({}, {"OUTBOUND_CHAT_CONTACT_EVENTS": '{"count_all": true}'}):
+        found = modules(STEP.format(environment={"OUTBOUND_CHAT_REDIS_URL": "redis://127.0.0.1:1/0", **table}))
+        assert "outbound_chat_worker.runtime" in found
+        assert "outbound_chat_worker.contact_events" not in found
+        assert "outbound_chat.client" not in found
 
 
 def test_a_producer_loads_the_client_and_nothing_of_workers_or_commands() -> None:

@@ -17,7 +17,7 @@ class Key(NamedTuple):
         return {"Authorization": f"Bearer {self.token}"}
 
 
-def make_key(stack: Harness, *options: str, scopes: tuple[str, ...] = ("enqueue", "read", "operate")) -> Key:
+def make_key(stack: Harness, *options: str, scopes: tuple[str, ...] = ("enqueue", "read", "operate", "ingest")) -> Key:
     """A key with these options."""
     words = [word for scope in scopes for word in ("--scope", scope)]
     made = stack.run("keys", "create", "test", *words, *options, "--json")

@@ -39,6 +39,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/webhooks/replay"): {"json": {"ids": ["{job}.failed", "{batch}.finished"]}},
     ("POST", "/v1/holds"): {"json": {"scope": "batch", "name": "{batch}", "reason": "r"}},
     ("DELETE", "/v1/holds"): {"params": {"scope": "batch", "name": "{batch}"}},
+    ("POST", "/v1/contact-events"): {"json": {"eventType": "DISCONNECTED"}},
     ("POST", "/v1/senders/{sender}/suppressed"): {"json": {"numbers": [number(1)]}},
     ("DELETE", "/v1/senders/{sender}/suppressed"): {"json": {"numbers": [number(1)]}},
 }
@@ -46,7 +47,7 @@ ECHOES = {
     *(("GET", "/v1/jobs"), ("POST", "/v1/statuses"), ("POST", "/v1/cancellations"), ("POST", "/v1/webhooks/replay")),
 }
 """Routes that repeat the ids which they were asked for."""
-SCOPES = ("enqueue", "read", "operate")
+SCOPES = ("enqueue", "read", "operate", "ingest")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
 
+from tests.support.contact_events import SMS_NUMBER, receipt_event
 from tests.support.harness import number
 
 from .conftest import Service
@@ -126,6 +128,30 @@ def test_metrics_tell_of_the_service_and_of_the_ledger(http: httpx.Client) -> No
     assert float(lines['outbound_chat_jobs{budget="main",place="waiting"}']) >= 0
     assert float(lines["outbound_chat_store_up"]) == 1
     assert number(21) not in answer.text
+
+
+def test_receipts_are_listed_and_measured_by_source_number(service: Service, http: httpx.Client) -> None:
+    """They are true although nobody knows whose they are."""
+    events = [receipt_event(message=f"m-{n}") for n in range(15)]
+    events += [receipt_event("TEXT_SPAM", f"s-{n}") for n in range(10)]
+    chat = service.stack.chat()
+    assert chat.ingest_contact_events(events) == ["changed"] * 25
+    assert chat.ingest_contact_events(events[:1]) == ["same"]
+    # An hour may have begun in between.
+    found = chat.receipts()
+    listed = http.get("/v1/receipts").json()["receipts"]
+    assert [one["number"] for one in listed] == [one.number for one in found] == [SMS_NUMBER] * len(listed)
+    totals = {name: sum(one[name] for one in listed) for name in ("messages", "refused", "matched", "parts", "price")}
+    assert totals == {"messages": 25, "refused": 10, "matched": 0, "parts": 25, "price": pytest.approx(0.1875)}
+    assert sum(one["kinds"].get("TEXT_DELIVERED", 0) for one in listed) == 15
+    assert set(listed[0]) == {"budget", "number", "hour", "jumped_at", "kinds", *totals}
+    for hours in ("0", "193", "x", "9" * 5_000):
+        assert fields(problem(http.get("/v1/receipts", params={"hours": hours}), 400, "invalid_request"))
+
+    text = http.get("/metrics").text
+    assert f'outbound_chat_receipts{{budget="main",kind="TEXT_SPAM",number="{SMS_NUMBER}"}} 10.0' in text
+    assert f'outbound_chat_receipts{{budget="main",kind="any",number="{SMS_NUMBER}"}} 25.0' in text
+    assert f'outbound_chat_receipts_jumped{{budget="main",number="{SMS_NUMBER}"}}' in text
 
 
 def test_a_part_of_a_batch_is_cancelled(http: httpx.Client) -> None:

@@ -95,6 +95,7 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
         "replayWebhooks": _told("/v1/webhooks/replay", {"ids": [NUMBER, TEXT]}, "ids", "all", "budget", TEXT),
         "readBudgets": _asked("/v1/budgets", TEXT),
         "readSenders": _asked("/v1/senders", TEXT),
+        "readReceipts": _asked("/v1/receipts", "hours", TEXT),
         "readHolds": _asked("/v1/holds", TEXT),
         "hold": _told("/v1/holds", hold, "scope", "name", TEXT),
         "release": [
@@ -109,6 +110,12 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
         "followEvents": [
             *_asked("/v1/events", "budget"),
             ("GET", "/v1/events", {"headers": {"Last-Event-ID": NUMBER}}),
+        ],
+        "ingestContactEvents": [
+            ("POST", "/v1/contact-events", {"json": {"destinationPhoneNumber": NUMBER, TEXT: TEXT}}),
+            ("POST", "/v1/contact-events", {"json": [{"contactId": NUMBER, "instanceArn": TEXT}, NUMBER, [TEXT]]}),
+            ("POST", "/v1/contact-events", {"content": f'["{NUMBER}", {TEXT}'.encode(), "headers": _kind("json")}),
+            *_asked("/v1/contact-events", TEXT),
         ],
         "health": _asked("/healthz", TEXT),
         "readiness": _asked("/readyz", TEXT),

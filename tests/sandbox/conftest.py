@@ -93,6 +93,28 @@ def make_connect() -> Callable[..., "ConnectClient"]:
     return make
 
 
+@pytest.fixture
+def make_sqs() -> Iterator[Callable[..., Any]]:
+    """Make a boto3 client of SQS; parameters replace those of `boto3.client`."""
+    clients = []
+
+    def make(url: str, **parameters: Any) -> Any:
+        defaults: dict[str, Any] = {
+            "endpoint_url": url,
+            "region_name": "us-east-1",
+            "aws_access_key_id": SANDBOX_ACCESS_KEY_ID,
+            "aws_secret_access_key": SANDBOX_SECRET_ACCESS_KEY,
+            "config": Config(retries={"total_max_attempts": 1}, read_timeout=60),
+        }
+        create: Any = boto3.session.Session().client  # the stubs know Connect only
+        clients.append(create("sqs", **{**defaults, **parameters}))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+
+
 @pytest.fixture(scope="session")
 def connect_client(
     sandbox_process: SandboxClient, make_connect: Callable[..., "ConnectClient"]

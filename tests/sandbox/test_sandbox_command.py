@@ -72,6 +72,12 @@ def test_the_example_it_prints_works_when_pasted(*, pasted: bool) -> None:
         (("--host", "example.com"), "--allow-remote"),
         (("--fault", "boom"), "Invalid value for --fault: there is no fault 'boom'"),
         (("--rate", "0"), "rate"),
+        (("--chat-seconds", "9:3"), "Invalid value for --chat-seconds: '9:3' is not like 20:90"),
+        (("--event", "lots=1"), "Invalid value for --event: 'lots=1' is not one of late, doubled, delay"),
+        (("--event", "lost=2"), "Invalid value for --event: lost must be from 0 to 1"),
+        (("--event", "delay=inf"), "Invalid value for --event: delay must be a number, not 'inf'"),
+        (("--event", "delay=-1"), "Invalid value for --event: delay must not be negative"),
+        (("--event", "header=secret"), "header must be like 'Authorization: "),
     ],
 )
 def test_wrong_options_are_refused_with_exit_code_2(options: tuple[str, ...], says: str) -> None:
@@ -161,3 +167,31 @@ def test_following_prints_each_message_as_a_line_of_json(
             assert json.loads(process.stdout.readline())["to"] == number
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
+
+
+def test_following_events_prints_each_as_eventbridge_sends_it(
+    make_connect: Callable[..., "ConnectClient"], request_body: dict[str, Any]
+) -> None:
+    """A line of JSON each, for the next command of a pipe."""
+    options = ("--json", "--quiet", "--chat-seconds", "0:0.01", "--answered", "1", "--event", "delay=3")
+    with _start(*options) as server:
+        assert server.stdout is not None
+        url = data_of(server.stdout.readline())["url"]
+        command = [sys.executable, "-m", "outbound_chat.cli", "sandbox", "events", "--follow", "--url", url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            connect = make_connect(url)
+            sent = connect.start_outbound_chat_contact(**request_body)["ContactId"]
+            connect.close()
+            lines = [json.loads(process.stdout.readline()) for _ in range(4)]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+        whole = _cli("events", "--url", url, "--json")
+        server.terminate()
+        server.communicate(timeout=60)
+
+    kinds = [line["detail"]["eventType"] for line in lines]
+    assert kinds == ["INITIATED", "CONNECTED_TO_SYSTEM", "DISCONNECTED", "COMPLETED"]
+    assert {line["detail"]["contactId"] for line in lines} == {sent}
+    assert lines[-1]["detail"]["disconnectReason"] == "CUSTOMER_DISCONNECT"
+    assert data_of(whole.stdout) == lines

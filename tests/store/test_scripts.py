@@ -76,6 +76,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "count_dead": scripts.count_dead(KEYS),
         "read_request": scripts.read_request(KEYS, "id"),
         "read_events": scripts.read_events(KEYS, since=0, count=1),
+        "read_receipts": scripts.read_receipts(KEYS, since_ms=1, skip=0),
         "replay": scripts.replay(
             KEYS,
             old="o",
@@ -101,10 +102,17 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "replay_webhooks": scripts.replay_webhooks(KEYS, ["w"] * items),
         "suppress": scripts.suppress(KEYS, sender="sms", entries=[("+1", 0, "r")] * items),
         "unsuppress": scripts.unsuppress(KEYS, sender="sms", names=["+1"] * items),
+        "recount": scripts.recount(
+            KEYS, local_id="id", claim="c", request="{}", marks={"f" * (n + 1): "m" for n in range(items)}
+        ),
         "read_suppressed": scripts.read_suppressed(KEYS, sender="sms", names=["+1"] * items),
         "read_scopes": scripts.read_scopes(KEYS, ["sender:sms"] * items),
         "note_budgets": scripts.note_budgets(KEYS, ["main"] * items),
         "read_key_ids": scripts.read_key_ids(KEYS, index="expiry", cursor="0"),
+        "watch_chats": scripts.watch_chats(KEYS, worker="w", turn_ms=1, instances=["i"] * items),
+        "note_swept": scripts.note_swept(KEYS, instance="i", swept_ms=1, contacts=["c"] * items),
+        "note_polls": scripts.note_polls(KEYS, polls=1, returned=1, error=""),
+        "read_contact_events": scripts.read_contact_events(KEYS, ["i"] * items),
         "record_contacts": scripts.record_contacts(KEYS, [A_CHANGE] * items),
         "close_chat": scripts.close_chat(KEYS, contact="c", instances=["i"]),
         "create_key": scripts.create_key(KEYS, "k", digest="d", wanted=A_KEY, lives=None, until=None),

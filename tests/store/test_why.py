@@ -79,6 +79,15 @@ def backing_off(ledger: Ledger) -> str:
     return ledger.attempt("retry", delay_ms=DAY_MS, code="service_error", message="try later")[0]
 
 
+def capped(ledger: Ledger) -> str:
+    limits = {"per_recipient": [[1, 600_000], [3, DAY_MS]], "over_cap": "wait", "mark_form": ""}
+    ledger.configure(senders={"sms": limits})
+    _, second = ledger.add(2)
+    taken = ledger.take(2)
+    ledger.finish(taken.ids[0], taken.claim, "sent", contact_id="c-1")
+    return second
+
+
 def handed_back(ledger: Ledger) -> str:
     """For another reason than the time of day, as its sender has no quiet hours."""
     ledger.add()
@@ -293,6 +302,7 @@ TABLE = [
     Row(scheduled_for_a_minute, R.SCHEDULED, OVER_AT_NIGHT, senders={"sms": sender(quiet_hours="21:00-08:00")}),
     Row(scheduled_under_a_hold, R.SCHEDULED, "number is being ported", then=R.HELD_BY_PERSON),
     Row(backing_off, R.BACKOFF, "(service_error: try later); the next attempt is due in 24 h"),
+    Row(capped, R.RECIPIENT_CAP, "per_recipient allows (1 in 10 min, 3 in 24 h)", scope=SMS),
     Row(handed_back, R.BACKOFF, "returned it without a call; the next attempt is due in 60 min"),
     Row(handed_back_at_night, R.QUIET_HOURS, "is due in 5 h", senders={"sms": sender(quiet_hours="21:00-08:00")}),
     Row(without_settings, R.NO_SETTINGS, "no worker was started", Unconfigured, scope=ALL),

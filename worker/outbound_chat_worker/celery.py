@@ -185,6 +185,37 @@ class OptOutsStep(bootsteps.StartStopStep):
             self.obj.start()
 
 
+class ContactEventsStep(bootsteps.StartStopStep):
+    """Reads contact events in the worker's main process, and looks for ends of chats that none reported."""
+
+    requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        """Begins with no thread."""
+        self.parts: list[Any] = []
+        super().__init__(parent, **options)
+
+    def start(self, parent: Any) -> None:  # noqa: ARG002  # given by Celery
+        """Starts what the settings want."""
+        runtime = get_runtime()
+        wanted, senders = runtime.settings.contact_events, runtime.settings.senders.values()
+        if wanted and any(sender.max_open_chats for sender in senders):
+            from outbound_chat_worker.contact_events.lost_ends import LostEnds  # noqa: PLC0415  # only where it is used
+
+            self.parts.append(LostEnds(runtime, wanted))
+        if wanted and wanted.queue_url:
+            from outbound_chat_worker.contact_events.poller import QueuePoller  # noqa: PLC0415  # only where it is used
+
+            self.parts.append(QueuePoller(runtime, wanted))
+        for part in self.parts:
+            part.start()
+
+    def stop(self, parent: Any) -> None:  # noqa: ARG002  # given by Celery
+        """Stops them, one after the other."""
+        for part in self.parts:
+            part.stop()
+
+
 class BrokerStep(bootsteps.StartStopStep):
     """Logs that the broker is reachable again: a step of the *consumer* starts at each connection."""
 
@@ -195,7 +226,7 @@ class BrokerStep(bootsteps.StartStopStep):
         _notices.over("broker", "Celery's broker is reachable again")
 
 
-app.steps["worker"].update({WakerStep, OptOutsStep})
+app.steps["worker"].update({WakerStep, OptOutsStep, ContactEventsStep})
 app.steps["consumer"].add(BrokerStep)
 celeryd_init.connect(celery_logs.begin, weak=False)
 

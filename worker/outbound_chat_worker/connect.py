@@ -28,7 +28,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from outbound_chat_config import Sender, WorkerSettings
+from outbound_chat_config import ContactEventSettings, Sender, WorkerSettings
 from outbound_chat_worker.pump.answers import make_readable
 from outbound_chat_worker.redaction import silence_debug_logs
 from outbound_chat_worker.signing import choose_signer
@@ -87,15 +87,14 @@ class Connect:
     def __init__(self, settings: WorkerSettings, *, budgets: int = 1) -> None:
         """`budgets`: the number of budgets that may share a client."""
         silence_debug_logs()
-        self._config = Config(
+        self.config = Config(
             retries={"total_max_attempts": 1, "mode": "standard"},
             connect_timeout=settings.connect_timeout.total_seconds(),
             read_timeout=settings.read_timeout.total_seconds(),
-            # A pool smaller than the threads would throw connections away and pay a TLS handshake a call.
-            max_pool_connections=settings.threads * settings.pumps * budgets,
+            # A pool smaller than the threads, one of which asks about chats, would pay a TLS handshake a call.
+            max_pool_connections=settings.threads * settings.pumps * budgets + 1,
             tcp_keepalive=True,
-            # botocore would build its own name twice a call, and check what `ChatRequest.errors` has checked by the
-            # same model: a good part of the cost of a call (docs/benchmarks.md).
+            # botocore would build its own name twice a call, and check again what `ChatRequest.errors` has checked.
             user_agent=f"{botocore.session.get_session().user_agent()} outbound-chat/{version('outbound-chat')}",
             parameter_validation=False,
         )
@@ -106,13 +105,13 @@ class Connect:
         self._lock = threading.Lock()
         self.call = ThreadsCall()
 
-    def prepare(self, sender: Sender) -> None:
-        """Creates the sender's client, so that its first call need not wait for it.
+    def prepare(self, sender: Sender) -> Any:
+        """Returns the sender's client, and creates it if needed, so that its first call need not wait for it.
 
         Raises:
             botocore.exceptions.BotoCoreError: the client can't be created. `start_chat` will raise the same.
         """
-        self._client(sender)
+        return self._client(sender)
 
     def start_chat(self, sender: Sender, request: dict[str, Any], *, leaves_by: float = math.inf) -> str:
         """Makes the call and returns the ContactId. `leaves_by`: latest `time.monotonic()` at which it may be sent.
@@ -143,8 +142,8 @@ class Connect:
     def client(self, sender: Sender, service: str, **options: Any) -> Any:
         """Makes a client of another service, or for other operations, which the caller closes."""
         with self._lock:
-            make: Any = _session(sender).client  # its overloads want a literal
-            return make(service, config=self._config, **options)
+            make: Any = session_of(sender).client  # its overloads want a literal
+            return make(service, config=self.config, **options)
 
     def identity(self, sender: Sender) -> str:
         """Returns the ARN of the sender's credentials from STS. Raises one of `UNANSWERED`."""
@@ -185,7 +184,7 @@ class Connect:
         if time.monotonic() < self._missing_until.get(identity_of(sender), 0.0):
             raise NoCredentialsError
         try:
-            client = _session(sender).client("connect", config=self._config, endpoint_url=sender.endpoint_url)
+            client = session_of(sender).client("connect", config=self.config, endpoint_url=sender.endpoint_url)
         except NoCredentialsError:
             self._missing_until[identity_of(sender)] = time.monotonic() + _MISSING_SECONDS
             raise
@@ -201,7 +200,8 @@ class Connect:
         self.call.left = True
 
 
-def _session(sender: Sender) -> boto3.Session:
+def session_of(sender: Sender | ContactEventSettings) -> boto3.Session:
+    """Returns a session with the sender's credentials. Raises `NoCredentialsError` if there are none."""
     session = boto3.Session(profile_name=sender.profile, region_name=sender.region)
     found = _asked(session, session.get_credentials)
     if found is None:
@@ -231,7 +231,7 @@ def _asked(session: boto3.Session, ask: Callable[[], Any]) -> Any:
         raise CredentialRetrievalError(provider=f"profile {session.profile_name}", error_msg=text) from error
 
 
-def _with_role(session: boto3.Session, sender: Sender, role_arn: str) -> boto3.Session:
+def _with_role(session: boto3.Session, sender: Sender | ContactEventSettings, role_arn: str) -> boto3.Session:
     """Returns a session whose credentials come from the sender's role and renew themselves."""
     arguments = {"RoleSessionName": "outbound-chat"}
     if sender.external_id:

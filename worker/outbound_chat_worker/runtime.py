@@ -100,7 +100,7 @@ class Runtime:
             "keep_ms": in_ms(self.settings.results.keep),
             "keep_requests_ms": in_ms(self.settings.results.keep_requests),
             # Those of other budgets too: a sender that moved keeps its limits for the jobs that wait in its old budget.
-            "senders": {name: _limits(sender, senders) for name, sender in senders.items()},
+            "senders": {name: _limits(sender, senders, self.cipher.mark_form) for name, sender in senders.items()},
             "weights": chosen.weights,
             "contacts": self.settings.contact_events is not None,
         }
@@ -121,9 +121,13 @@ class Runtime:
         return self.store.keys(budget)
 
 
-def _limits(sender: Sender, senders: Mapping[str, Sender]) -> dict[str, Any]:
+def _limits(sender: Sender, senders: Mapping[str, Sender], mark_form: str) -> dict[str, Any]:
     """Returns what the scripts need to know of a sender, without limits that are not set."""
-    limits = {
+    caps = [[cap.contacts, in_ms(cap.window)] for cap in sender.recipient_caps]
+    limits: dict[str, Any] = {
+        "per_recipient": caps or None,
+        "over_cap": sender.over_cap if caps else None,
+        "mark_form": mark_form if caps else None,
         "number_rate": sender.number_rate,
         "concurrency": sender.concurrency,
         "max_chats": sender.max_open_chats,

@@ -103,6 +103,7 @@ _COMMANDS = {
     "unsuppress": "commands.suppression:unsuppress",
     "suppressed": "commands.suppression:suppressed",
     "webhooks": "commands.webhooks:webhooks",
+    "contact-events": "commands.contact_events:CONTACT_EVENTS",
     "new-key": "commands.encryption:new_key",
     "encryption-keys": "commands.encryption_keys:encryption_keys",
     "rewrite-suppressed": "commands.encryption:rewrite_suppressed",

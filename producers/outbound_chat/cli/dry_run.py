@@ -18,6 +18,7 @@ from outbound_chat.cli.output import out, print_json, warn, when
 from outbound_chat.cli.progress import read_file
 from outbound_chat.cli.tables import make_table, print_table
 from outbound_chat.model.batches import EarlierBatch, FaultCount, Preflight, Preview
+from outbound_chat.model.durations import mean_of
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.model.json import json_default
 from outbound_chat_config import Sender
@@ -44,11 +45,11 @@ def show_preflight(campaign: Campaign, rejects: Rejects, *, as_json: bool) -> No
         rejects.close()
     path = str(rejects.path) if flight.rejected else None
     warn_of_earlier(earlier)
-    campaign.repeated.warn()
+    campaign.repeated.warn(campaign.sender)
     for warning in _warnings(flight, campaign.sender, rows):
         warn(warning)
     if as_json:
-        beside = {"earlier": earlier, "repeated_numbers": campaign.repeated.count}
+        beside = {"earlier": earlier, **campaign.repeated.counts(campaign.sender)}
         _print_json(flight, faults, rejects, lines, beside)
     else:
         print_preflight(flight, campaign.parts_of(flight), faults.faults, lines, path)
@@ -64,7 +65,7 @@ def _warnings(flight: Preflight, sender: Sender, rows: JobFile) -> list[str]:
         found.append("no worker is running; times assume that one were")
     if flight.held_by:
         found.append(f"{flight.held_by}; times assume that the hold ends now")
-    chats = batch_warning(sender, flight.accepted, rows.own_minutes)
+    chats = batch_warning(sender, flight.accepted, rows.own_minutes, flight.chats_lasted_seconds, flight.chats_seen)
     return [*found, *(warning for warning in (chats, rows.warning) if warning)]
 
 
@@ -102,6 +103,8 @@ def print_preflight(
         rate = f", at {flight.rate:{',.0f' if flight.rate >= MANY else '.3g'}}/s" if flight.rate else ""
         out.print(f"starts  {when(flight.starts_at)}{rate}")
         out.print(f"ends    {when(flight.ends_at)}, {lasts} later")
+    if flight.chats_lasted_seconds is not None:
+        out.print(f"chats   lasted {mean_of(flight.chats_lasted_seconds, flight.chats_seen)}, as the times assume")
     if flight.expiring:
         out.print(f"\n{flight.expiring:,} would expire before they are sent:")
         late = make_table("line", "expires", "its turn", numbers=["line"])

@@ -33,7 +33,7 @@ GROUPS = {
     "Send messages": "send send-batch replay",
     "See what happens": "status why wait list jobs watch events dead export",
     "Stop and release": "cancel hold release holds suppress unsuppress suppressed optouts",
-    "Operate": "worker http keys webhooks doctor audit new-key encryption-keys rewrite-suppressed",
+    "Operate": "worker http keys webhooks contact-events doctor audit new-key encryption-keys rewrite-suppressed",
     "Develop": "dev demo sandbox",
 }
 """The commands by what they are for."""

@@ -56,7 +56,8 @@ class _Bar(Progress):
 
     def __init__(self, verb: str, amount: ProgressColumn, *, transient: bool = False) -> None:
         columns = (TextColumn(f"{verb:<7}"), BarColumn(), amount, TimeElapsedColumn())
-        super().__init__(*columns, console=talk, transient=transient)
+        # Into files and pipes a bar that disappears would leave an empty line.
+        super().__init__(*columns, console=talk, transient=transient, disable=transient and not talk.is_terminal)
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """Returns the bar and its words."""
@@ -102,7 +103,6 @@ def read_file(call: Callable[..., T], verb: str, rows: _Source, *, counts: bool 
 def spinner(words: str, *, transient: bool = True) -> Progress:
     """Returns a line that shows how far something has come whose end is not known."""
     columns = SpinnerColumn(), TextColumn(words), TimeElapsedColumn()
-    # Into files and pipes a line that disappears would leave an empty one.
     return Progress(*columns, console=talk, transient=transient, disable=transient and not talk.is_terminal)
 
 

@@ -1,7 +1,7 @@
 """Enqueues the file of `send-batch`: what is said before, after Ctrl-C or an error, and at the end."""
 
 from outbound_chat.cli.before_sending import Campaign, ask, begun_of, warn_of_earlier
-from outbound_chat.cli.doctor.open_chats import batch_warning
+from outbound_chat.cli.doctor.open_chats import batch_warning, chats_lasted
 from outbound_chat.cli.files.faults import LineFaults, print_faults
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.output import number_of, print_json, talk, warn, when
@@ -30,7 +30,7 @@ class Sending:
             begun = begun_of(self.earlier)
             is_done = begun is not None and begun.closed
             if not is_done:
-                campaign.repeated.warn()
+                campaign.repeated.warn(campaign.sender)
             self._shown = ask(campaign, begun, yes=yes)
             # What was asked about is sent, never half of it and half of what was saved since.
             self._rows.check_unchanged()
@@ -77,7 +77,12 @@ class Sending:
                 print_faults(self._faults.faults, talk)
         if not receipt.id:
             talk.print("no row can be sent, so there is no batch")
-        chats = batch_warning(self._campaign.sender, receipt.accepted, self._rows.own_minutes)
+        sender = self._campaign.sender
+        chats = batch_warning(sender, receipt.accepted, self._rows.own_minutes)
+        if chats:
+            events = self._campaign.chat.contact_event_status()
+            known = chats_lasted(events, sender.budget, sender.instance_id)
+            chats = batch_warning(sender, receipt.accepted, self._rows.own_minutes, *known)
         for warning in (self._rows.warning, chats):
             if warning:
                 warn(warning)

@@ -44,7 +44,7 @@ from outbound_chat.client.steps.why import why
 from outbound_chat.client.sync import POLL_SECONDS, OutboundChat, Page
 from outbound_chat.client.waiters import Waiter
 from outbound_chat.model.batches import Batch, BatchReceipt, EarlierBatch, Preflight
-from outbound_chat.model.contact_events import Outcome
+from outbound_chat.model.contact_events import ContactEventStatus, Outcome
 from outbound_chat.model.errors import (
     InvalidJob,
     NotDurable,
@@ -65,6 +65,7 @@ from outbound_chat.model.operations import (
     Hold,
     JobPage,
     Lanes,
+    NumberReceipts,
     SuppressedNumber,
     SuppressedPage,
     WebhookHost,
@@ -377,8 +378,14 @@ class AsyncOutboundChat(Closable):
     async def ingest_contact_events(self, events: Iterable[object]) -> list[Outcome]:
         return await self._run(contact_events.ingest(self._context, events))
 
+    async def contact_event_status(self) -> list[ContactEventStatus]:
+        return await self._run(contact_events.status(self._context))
+
     async def budgets(self) -> list[BudgetStatus]:
         return await self._run(lists.budgets(self._context))
+
+    async def receipts(self, *, hours: int = 24) -> list[NumberReceipts]:
+        return await self._run(lists.receipts(self._context, hours))
 
     async def lanes(self, *, limit: int = 20) -> Lanes:
         return await self._run(lists.lanes(self._context, limit))

@@ -39,7 +39,7 @@ from outbound_chat.client.steps.validation import several
 from outbound_chat.client.steps.waits import Ending, Until, check_until, is_over, time_is_over
 from outbound_chat.client.steps.why import why
 from outbound_chat.model.batches import Batch, BatchReceipt, EarlierBatch, Preflight
-from outbound_chat.model.contact_events import Outcome
+from outbound_chat.model.contact_events import ContactEventStatus, Outcome
 from outbound_chat.model.errors import InvalidJob, NotDurable, OutboundChatError, StoreError, StoreUnavailable
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
@@ -53,6 +53,7 @@ from outbound_chat.model.operations import (
     Hold,
     JobPage,
     Lanes,
+    NumberReceipts,
     SuppressedNumber,
     SuppressedPage,
     WebhookHost,
@@ -603,9 +604,27 @@ class OutboundChat(Closable):
         """
         return self._run(contact_events.ingest(self._context, events))
 
+    def contact_event_status(self) -> list[ContactEventStatus]:
+        """Returns for each budget what is known of its contact events: how many came, when, and what became of them.
+
+        It takes a round trip per budget.
+        """
+        return self._run(contact_events.status(self._context))
+
     def budgets(self) -> list[BudgetStatus]:
         """Returns the status of all budgets: rate, jobs, workers and holds. It takes two round trips per budget."""
         return self._run(lists.budgets(self._context))
+
+    def receipts(self, *, hours: int = 24) -> list[NumberReceipts]:
+        """Returns of how many messages each source number got receipts, by hour, newest hour first.
+
+        `hours`: how far back, 1 to 192. It is true also for messages whose job is not known. It takes a round trip per
+        budget and 200 numbers and hours.
+
+        Raises:
+            InvalidJob: `hours` is invalid.
+        """
+        return self._run(lists.receipts(self._context, hours))
 
     def lanes(self, *, limit: int = 20) -> Lanes:
         """Returns the lanes with the most waiting jobs, and what stops each. `limit`: 1 to 50.

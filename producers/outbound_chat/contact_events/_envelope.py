@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from outbound_chat.contact_events import _connect
+from outbound_chat.contact_events import _connect, _receipts
+from outbound_chat.contact_events._fields import text
 from outbound_chat.contact_events._known import KnownSources
 from outbound_chat.model.contact_events import Change, Outcome
 
@@ -36,10 +37,10 @@ def read_event(raw: object, known: KnownSources) -> Change | Outcome:
         if not isinstance(event, Mapping):
             return Outcome.UNREADABLE
         if event.get("Type") == "Notification" and "Message" in event:
-            _, _, _, region, account, *_ = (*_text(event, "TopicArn").split(":"), "", "", "", "", "")
+            _, _, _, region, account, *_ = (*text(event, "TopicArn").split(":"), "", "", "", "", "")
             event, origin = event["Message"], replace(origin, account=account, region=region)
         elif "detail-type" in event and "detail" in event:
-            origin = Origin(*(_text(event, name) for name in ("source", "detail-type", "account", "region", "time")))
+            origin = Origin(*(text(event, name) for name in ("source", "detail-type", "account", "region", "time")))
             event = event["detail"]
         else:
             return _read_bare(event, origin, known)
@@ -55,11 +56,6 @@ def _parsed(raw: bytes | bytearray | str) -> object:
         return None
 
 
-def _text(event: Mapping[object, object], name: str) -> str:
-    value = event.get(name)
-    return value if isinstance(value, str) else ""
-
-
 def _read_bare(event: Mapping[object, object], origin: Origin, known: KnownSources) -> Change | Outcome:
     if origin.source == "aws.connect":
         is_contact_event = origin.kind in {_connect.KIND, f"AWS {_connect.KIND}"}
@@ -67,4 +63,7 @@ def _read_bare(event: Mapping[object, object], origin: Origin, known: KnownSourc
         is_contact_event = not origin.source and _connect.is_contact_event(event)
     if is_contact_event:
         return _connect.read(event, known, account=origin.account, region=origin.region, time=origin.time)
+    if _receipts.is_receipt(event, origin.source):
+        where = {"account": origin.account, "region": origin.region}
+        return _receipts.read(event, known, kind=origin.kind, time=origin.time, **where)
     return Outcome.UNKNOWN

@@ -14,13 +14,24 @@ from outbound_chat.http.access.keyring import Keyring
 from outbound_chat.http.endpoints import Endpoints
 from outbound_chat.http.metrics import Metrics
 from outbound_chat.http.middleware import RequestMiddleware
-from outbound_chat.http.routes import batches, budgets, dead_letters, events, find, jobs, suppression, system, webhooks
+from outbound_chat.http.routes import (
+    batches,
+    budgets,
+    contact_events,
+    dead_letters,
+    events,
+    find,
+    jobs,
+    suppression,
+    system,
+    webhooks,
+)
 from outbound_chat.http.service import Service
 from outbound_chat.http.wire.problems import add_problems
 from outbound_chat.store import AsyncStore
 from outbound_chat_config import Settings
 
-_PARTS = (jobs, find, batches, dead_letters, webhooks, budgets, suppression, events, system, docs_page)
+_PARTS = (jobs, find, batches, dead_letters, webhooks, budgets, suppression, events, contact_events, system, docs_page)
 ROUTERS = tuple(part.router for part in _PARTS)
 DESCRIPTION = (
     "Enqueue SMS and WhatsApp messages for Amazon Connect, and read the results. "

@@ -1,5 +1,6 @@
 """Metrics of each budget from the store, for Prometheus. They are read at each request."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
@@ -7,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from outbound_chat.model.operations import BudgetStatus
+from outbound_chat.model.operations import BudgetStatus, NumberReceipts
 
 WAITING = ("waiting", "leased")
 
@@ -15,14 +16,16 @@ WAITING = ("waiting", "leased")
 class _Snapshot:
     """The status of budgets when it was read."""
 
-    def __init__(self, budgets: Iterable[BudgetStatus] | None) -> None:
+    def __init__(self, budgets: Iterable[BudgetStatus] | None, receipts: Iterable[NumberReceipts]) -> None:
         self._budgets = budgets
+        self._receipts = receipts
 
     def collect(self) -> Iterator[Metric]:
         """Yields their metrics."""
         yield GaugeMetricFamily("outbound_chat_store_up", "1: Redis answered.", value=int(self._budgets is not None))
         if self._budgets is not None:
             yield from _metrics(list(self._budgets))
+            yield from _receipt_metrics(self._receipts)
 
 
 def _metrics(budgets: list[BudgetStatus]) -> Iterator[Metric]:
@@ -53,6 +56,24 @@ def _metrics(budgets: list[BudgetStatus]) -> Iterator[Metric]:
     yield _gauge("oldest_due_seconds", "How long the first job in turn has been due; 0 if none is due.", ages)
 
 
+def _receipt_metrics(receipts: Iterable[NumberReceipts]) -> Iterator[Metric]:
+    messages: Counter[tuple[str, str, str]] = Counter()
+    jumped: Counter[tuple[str, str]] = Counter()
+    for one in receipts:
+        for kind, count in {**one.kinds, "any": one.messages, "refused": one.refused}.items():
+            messages[one.budget, one.number, kind] += count
+        jumped[one.budget, one.number] |= one.jumped_at is not None
+    help_ = "Messages that a source number sent in this hour and the one before, by kind of receipt."
+    by_kind = GaugeMetricFamily("outbound_chat_receipts", help_, labels=("budget", "number", "kind"))
+    for labels, count in messages.items():
+        by_kind.add_metric(labels, count)
+    help_ = "1: the share of a source number's refused messages jumped in one of these hours."
+    jumps = GaugeMetricFamily("outbound_chat_receipts_jumped", help_, labels=("budget", "number"))
+    for labels_of_number, has_jumped in jumped.items():
+        jumps.add_metric(labels_of_number, has_jumped)
+    yield from (by_kind, jumps)
+
+
 def _gauge(name: str, documentation: str, values: dict[str, float]) -> Metric:
     gauge = GaugeMetricFamily(f"outbound_chat_{name}", documentation, labels=("budget",))
     for budget, value in values.items():
@@ -60,8 +81,8 @@ def _gauge(name: str, documentation: str, values: dict[str, float]) -> Metric:
     return gauge
 
 
-def store_text(budgets: Iterable[BudgetStatus] | None) -> bytes:
+def store_text(budgets: Iterable[BudgetStatus] | None, receipts: Iterable[NumberReceipts] = ()) -> bytes:
     """Returns the metrics in the text format of Prometheus. `budgets`: None if Redis did not answer."""
     registry = CollectorRegistry()
-    registry.register(_Snapshot(budgets))
+    registry.register(_Snapshot(budgets, receipts))
     return generate_latest(registry)

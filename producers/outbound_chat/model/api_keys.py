@@ -29,6 +29,8 @@ class Scope(StrEnum):
     """See jobs, batches, budgets and events."""
     OPERATE = "operate"
     """Cancel, hold, release, replay, and edit suppression lists."""
+    INGEST = "ingest"
+    """Ingest contact events."""
 
 
 class KeyState(StrEnum):

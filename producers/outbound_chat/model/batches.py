@@ -203,3 +203,8 @@ class Preflight:
     """Workers that run now. If there are none, the times assume that workers start now."""
     held_by: str
     """The hold that would stop the batch, in words; the times assume that the hold ends now. Empty: there is none."""
+    chats_lasted_seconds: float | None = None
+    """How long chats of the instance lasted on average, as the times assume; None: not known, or its chats are not
+    counted, so the times assume that each lasts its whole duration."""
+    chats_seen: int = 0
+    """Of how many chats, at most the last 200."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -10,7 +11,7 @@ class Outcome(StrEnum):
     """What became of an event."""
 
     CHANGED = "changed"
-    """It told something new about a job, or freed the place of a chat."""
+    """It told something new about a job, freed the place of a chat, or is a receipt that names no job and counts."""
     SAME = "same"
     """It told nothing new: it came before, or it is of a kind that changes nothing."""
     UNMATCHED = "unmatched"
@@ -60,6 +61,28 @@ class Place:
     """Whether chats count that no job started."""
     seconds: int = -1
     """How long the contact lasted, if it has ended and the event tells; -1: unknown."""
+    asked: bool = False
+    """Whether this is what AWS answered when it was asked, since no event came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Receipts of one kind, of messages that a number sent within an hour."""
+
+    number: str
+    """Source number."""
+    kind: str
+    """Kind, such as `TEXT_DELIVERED`."""
+    hour_ms: int
+    """Beginning of the hour in which the messages were sent; 0: unknown."""
+    messages: Sequence[str]
+    """Ids of the messages."""
+    refused: bool = False
+    """Whether they were blocked, spam or invalid."""
+    parts: int = 0
+    """Parts of each message; 0: unknown."""
+    price: int = 0
+    """Price of each message in millionths of a US dollar; 0: unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +99,33 @@ class Change:
     """ContactId with which the facts wait until a job is known to have started it; empty: they don't wait."""
     facts: Facts = field(default_factory=dict)
     place: Place | None = None
+    receipts: Sequence[Receipt] = ()
+    """What counts for source numbers, whether or not a job is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactEventStatus:
+    """What is known of the contact events of a budget."""
+
+    budget: str
+    records_contacts: bool
+    """Whether calls are recorded with their contacts, so that later events find their jobs."""
+    outcomes: Mapping[str, int]
+    """How many events had each `Outcome` since the budget exists. An event that came again counts again; one that waits
+    in the queue counts as `unmatched` only once it is given up."""
+    matched: Mapping[str, int]
+    """How many events found their job, by what it was found: `contact` or `context`."""
+    last_events: Mapping[str, datetime | None]
+    """Instance of a sender → when its last event about a chat was applied; None: never."""
+    open_chats: Mapping[str, int]
+    """Instance of a sender → its open chats, if they are counted."""
+    lasted_seconds: Mapping[str, float] = field(default_factory=dict)
+    """Instance of a sender → how long its chats lasted on average, while events come and if 20 were seen."""
+    seen: Mapping[str, int] = field(default_factory=dict)
+    """Instance of a sender → of how many chats, at most the last 200."""
+    polls: int
+    """How often workers received from the queue; 0: there is no queue, or no worker reads it."""
+    polled_at: datetime | None
+    """When a worker last recorded that it reads the queue, exact to half a minute; None: never."""
+    poll_error: str | None
+    """Code of the error with which the last receive failed; None: it worked."""

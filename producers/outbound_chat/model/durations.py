@@ -17,3 +17,8 @@ def length_of(time: timedelta) -> str:
 def after(time: timedelta) -> str:
     """Returns `in 5 min`, or `now` if the time is less than a tenth of a second."""
     return f"in {length_of(time)}" if time >= timedelta(seconds=0.1) else "now"
+
+
+def mean_of(seconds: float, seen: int) -> str:
+    """Returns how long something lasted and how that is known: `14 min on average (last 200)`."""
+    return f"{length_of(timedelta(seconds=seconds))} on average (last {seen})"

@@ -165,6 +165,8 @@ class EventKind(StrEnum):
     """A count does not add up, or a record is lost. Nothing was changed."""
     CLEARED = "cleared"
     """A fault no longer exists."""
+    RECEIPTS_REFUSED = "receipts_refused"
+    """The share of messages of a source number that were blocked, spam or invalid has jumped in this hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,11 +180,12 @@ class Event:
     kind: EventKind
     """What happened."""
     id: str
-    """Id of the job, batch or lane, or the name of the budget."""
+    """Id of the job, batch or lane, or the name of the budget; a source number follows the budget and a dot."""
     state: JobState | None
     """For a job: how it ended."""
     code: str
-    """For a failed or uncertain job: the code of its last attempt. For a repair or fault: which one it is."""
+    """For a failed or uncertain job: the code of its last attempt. For a repair or fault: which one it is. For refused
+    receipts: the kind of the last one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +198,36 @@ class Events:
     """How many events were trimmed before they could be read."""
     next: int
     """Number to pass as `since` in the next call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberReceipts:
+    """Of how many messages that a source number sent within an hour receipts came, whether or not jobs are known.
+
+    Each message counts once, by a count of distinct ids that is about 1 % off where there are thousands.
+    """
+
+    budget: str
+    """Budget of the senders in the account and Region of the number."""
+    number: str
+    """Source number as the receipts name it; `unknown` if they name none."""
+    hour: datetime
+    """Beginning of the hour in which the messages were sent, or in which the status changed if that is all that the
+    receipts tell."""
+    messages: int
+    """Messages with at least one receipt."""
+    kinds: Mapping[str, int]
+    """Messages by kind of receipt, such as `TEXT_DELIVERED` or `WHATSAPP_READ`; a message can have several."""
+    refused: int
+    """Messages that were blocked, spam or invalid, or that WhatsApp could not deliver."""
+    matched: int
+    """Messages whose job is known, by `context`."""
+    parts: int
+    """Parts of the messages, as far as receipts tell."""
+    price: float
+    """Price of the messages in US dollars without carrier fees, as far as receipts tell."""
+    jumped_at: datetime | None
+    """When the share of refused messages had jumped; None: it has not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

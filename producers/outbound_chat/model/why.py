@@ -26,6 +26,8 @@ class WaitReason(StrEnum):
     """Its `send_at` is in the future."""
     QUIET_HOURS = "quiet_hours"
     """Its sender has quiet hours in the recipient's time zone."""
+    RECIPIENT_CAP = "recipient_cap"
+    """Its sender has contacted its number as often as `per_recipient` allows."""
     BACKOFF = "backoff"
     """A call created no contact, or a worker returned the job without a call, and the next attempt is not due yet."""
     NO_SETTINGS = "no_settings"

@@ -88,6 +88,9 @@ KINDS = (
         "opt_outs", "hash", Lifetime.BUDGET, "when the opt-outs of each sender were last read, and the error if any"
     ),
     KeyKind("opt_outs_lease", "string", Lifetime.TTL, "exists while opt-out lists are read: whose sync it is"),
+    KeyKind("contacts:*", "zset", Lifetime.TTL, "a sender's contacts with one number, or its blind index: id -> ms"),
+    KeyKind("capped:*", "zset", Lifetime.TTL, "jobs that wait because of these contacts: id -> ms of their turn"),
+    KeyKind("mark_forms", "hash", Lifetime.TTL, "the forms of the numbers in `contacts`: sender and form -> until ms"),
     KeyKind("calls:*", "zset", Lifetime.TTL, "running calls of a sender with limits: id -> end of lease ms"),
     KeyKind(
         "contact:*", "string", Lifetime.TTL, "the job that started a contact, or what events said before: id or JSON"
@@ -96,7 +99,15 @@ KINDS = (
         "contact_events", "hash", Lifetime.BUDGET, "events by outcome, deliveries by state, last event: counts, ms"
     ),
     KeyKind("lifetimes:*", "list", Lifetime.TTL, "how long the last 200 chats of an instance lasted: seconds"),
+    KeyKind(
+        "chat_watcher", "string", Lifetime.TTL, "the worker whose turn it is to look for ends that no event reported"
+    ),
     KeyKind("chats:*", "zset", Lifetime.TTL, "open chats of an instance: contact -> assumed end ms"),
+    KeyKind("receipts", "zset", Lifetime.TTL, "hours and source numbers with receipts -> hour ms"),
+    KeyKind(
+        "receipts:*", "hash", Lifetime.TTL, "messages of an hour and source number by kind of receipt; parts, price"
+    ),
+    KeyKind("receipt_ids:*", "string", Lifetime.TTL, "distinct messages of such a count, as a HyperLogLog"),
     KeyKind(
         "workers",
         "zset",
@@ -188,6 +199,10 @@ class Keys:
     def batch(self, batch: str) -> str:
         """The hash of a batch's record."""
         return f"{self.base}b:{batch}"
+
+    def chats(self, instance: str) -> str:
+        """The sorted set of an instance's open chats."""
+        return f"{self.base}chats:{instance}"
 
     def done(self, local_id: str) -> str:
         """The channel on which the end of a job or batch is published."""

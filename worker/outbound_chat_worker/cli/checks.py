@@ -14,6 +14,7 @@ from outbound_chat.model.errors import StoreError
 from outbound_chat.store import Forbidden, Store
 from outbound_chat_config import Sender, Settings
 from outbound_chat_worker.celery import PUMP_TASK, QUEUE, WEBHOOKS_TASK, app
+from outbound_chat_worker.cli.contact_queue import contact_queue_checks
 from outbound_chat_worker.cli.quotas import quota_checks
 from outbound_chat_worker.connect import UNANSWERED, Connect, identity_of
 
@@ -45,6 +46,7 @@ def worker_checks(settings: Settings, *, redis_answers: bool = True) -> Iterator
             yield _identity(name, sender, connect)
     yield from _endpoints(settings)
     yield from quota_checks(settings, connect)
+    yield from contact_queue_checks(settings, connect)
 
 
 def _broker(url: str, *, of_its_own: bool) -> Check:

@@ -15,7 +15,13 @@ from outbound_chat_worker.cli.feed import Feed
 from outbound_chat_worker.local.embedded import EmbeddedServerError, is_in_use
 from outbound_chat_worker.local.ports import SANDBOX_PORT, VALKEY_PORT, check_port
 from outbound_chat_worker.local.stack import SENDERS, Stack, running_stack
-from outbound_chat_worker.sandbox import KEEP, SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY, SandboxOptions
+from outbound_chat_worker.sandbox import (
+    KEEP,
+    SANDBOX_ACCESS_KEY_ID,
+    SANDBOX_SECRET_ACCESS_KEY,
+    EventOptions,
+    SandboxOptions,
+)
 
 FOLDER = Path(".outbound-chat")
 
@@ -36,12 +42,13 @@ More workers need the sandbox's credentials too:
   export AWS_SECRET_ACCESS_KEY={secret}
 
 Ctrl-C stops everything; the data stays in {folder}.
-Messages are shown here as they end:
+Messages are shown here as they end, and their chats, 20 to 90 s later:
 """
 
 
-CHATS = 1_000_000
-"""Open chats of the sandbox: chats last 25 hours there too, and experiments must not hit the default of 500."""
+CHATS = 500
+"""Open chats of the instance, as AWS gives them; more if `--rate` opens more, so that experiments don't hit it."""
+CHAT_SECONDS = (20.0, 90.0)
 
 
 def dev(
@@ -61,7 +68,7 @@ def dev(
     """Run everything on this machine for development.
 
     Starts Valkey, workers, and a sandbox instead of Amazon Connect: nothing is sent to anybody. Prints their addresses,
-    then a line for each message, until Ctrl-C. The data is kept for the next start.
+    then a line for each message that ends and each chat that ends, until Ctrl-C. The data is kept for the next start.
 
     $ outbound-chat dev
     $ outbound-chat dev --rate 20 --burst 20
@@ -72,7 +79,16 @@ def dev(
         raise EmbeddedServerError(f"outbound-chat dev runs already in this folder, {folder.absolute()}")
     check_port(port, "--port")
     check_port(sandbox_port, "--sandbox-port")
-    options = SandboxOptions(port=sandbox_port, rate=rate, burst=burst, max_chats=CHATS, keep=KEEP)
+    options = SandboxOptions(
+        port=sandbox_port,
+        rate=rate,
+        burst=burst,
+        max_chats=max(CHATS, int(rate * CHAT_SECONDS[1]) + burst),
+        chat_seconds=CHAT_SECONDS,
+        answered=0.1,
+        events=EventOptions(),
+        keep=KEEP,
+    )
     with running_stack(folder.absolute(), sandbox=options, processes=processes, log_level="INFO", port=port) as stack:
         _warn_of_workers()
         with closing(Feed(stack, silent=as_json)):

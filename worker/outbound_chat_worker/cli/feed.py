@@ -1,4 +1,4 @@
-"""What the terminal of `dev` shows: a line for each message as it ends, and what needs a person.
+"""What the terminal of `dev` shows: a line for each message as it ends, one for its chat, and what needs a person.
 
 It reads the product's own events and holds, as any program may. The sandbox adds number and text: it sends nothing to
 anybody, so what it got is the developer's own.
@@ -6,7 +6,9 @@ anybody, so what it got is the developer's own.
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from rich.text import Text
 
@@ -42,6 +44,8 @@ class Feed:
         self._holds: dict[tuple[str, str], Hold] = {}
         self._stopped = threading.Event()
         self._since = self._last_number()
+        self._events_seen = 0
+        self._senders: dict[str, str] = {}
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -59,7 +63,10 @@ class Feed:
     def _run(self) -> None:
         with self._chat:
             while not self._stopped.wait(LOOK_SECONDS):
-                for look in (self._look_at_holds, *([] if self._silent else [self._look_at_events])):
+                for look in (
+                    self._look_at_holds,
+                    *([] if self._silent else [self._look_at_events, self._look_at_chats]),
+                ):
                     try:
                         look()
                     except UNREACHABLE:
@@ -91,10 +98,23 @@ class Feed:
         jobs = self._chat.statuses(event.id for event in ends if event.state)
         for event in ends:
             job = jobs.get(event.id)
+            if job and job.contact_id:
+                self._senders[job.contact_id] = job.sender
             out.print(line(event, job, self._message(job)), no_wrap=True, overflow="ellipsis")
 
+    def _look_at_chats(self) -> None:
+        """Shows the end of each chat whose message was shown."""
+        for found in self._sandbox.events(after=self._events_seen):
+            self._events_seen, chat = found.number, found.event["detail"]
+            sender = self._senders.pop(chat["contactId"], None) if chat["eventType"] == "DISCONNECTED" else None
+            if sender:
+                out.print(chat_line(sender, chat, self._ask(chat["contactId"])), no_wrap=True, overflow="ellipsis")
+
     def _message(self, job: Job | None) -> SandboxMessage | None:
-        id_ = job and (job.contact_id or (job.history and job.history[-1].request_id))
+        request_id = job.history[-1].request_id if job and job.history else None
+        return self._ask((job and job.contact_id) or request_id)
+
+    def _ask(self, id_: str | None) -> SandboxMessage | None:
         try:
             return self._sandbox.message(id_) if id_ else None
         except UNREACHABLE:
@@ -117,6 +137,14 @@ def line(event: Event, job: Job | None, message: SandboxMessage | None) -> Text:
     short = text if len(text) <= TEXT_CHARACTERS else text[: TEXT_CHARACTERS - 1] + "…"
     who = f"  {job.sender if job else '-'}  {message.to if message else event.id}  {short}"
     return head + Text(f"{outcome(event):<9}", style=COLOURS.get(event.state, "")) + Text(who.rstrip())
+
+
+def chat_line(sender: str, chat: Mapping[str, Any], message: SandboxMessage | None) -> Text:
+    """Returns the line for the end of a chat, with its reason, and whether the customer answered."""
+    ended_at, reason = datetime.fromisoformat(chat["disconnectTimestamp"]), chat["disconnectReason"]
+    answered = ", answered" if chat["chatMetrics"]["customerMetrics"]["messagesSent"] else ""
+    head = f"{when(ended_at, brief=True)}  {'chat over':<9}  {sender}  {message.to if message else chat['contactId']}"
+    return Text(f"{head}  {reason}{answered}", style="dim")
 
 
 def held(hold: Hold) -> str:

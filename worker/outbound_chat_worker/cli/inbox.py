@@ -1,9 +1,9 @@
-"""The command `outbound-chat sandbox inbox`: what a sandbox was asked to send."""
+"""The commands `outbound-chat sandbox inbox` and `events`: what a sandbox was asked to send, and what it reported."""
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from typing import Annotated
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, TypeVar
 
 import typer
 from rich.text import Text
@@ -16,18 +16,21 @@ from outbound_chat.ending import until_stopped
 from outbound_chat.model.errors import SettingsError
 from outbound_chat_config import load_settings
 from outbound_chat_worker.local.ports import SANDBOX_PORT
-from outbound_chat_worker.sandbox import SandboxClient, SandboxError, SandboxMessage
+from outbound_chat_worker.sandbox import SandboxClient, SandboxError, SandboxEvent, SandboxMessage
 
 FOLLOW_SECONDS = 0.5
 STYLES = {"open": "green", "closed": "", "refused": "red"}
 
 
+Row = TypeVar("Row", SandboxMessage, SandboxEvent)
+Url = Annotated[
+    str | None, typer.Option(help="Address of the sandbox; by default a sender's endpoint_url, or that of dev.")
+]
+
+
 def inbox(
     *,
-    url: Annotated[
-        str | None,
-        typer.Option(help="Address of the sandbox; by default a sender's endpoint_url, or that of dev."),
-    ] = None,
+    url: Url = None,
     follow: Annotated[bool, typer.Option("--follow", help="Print new messages as they arrive, until Ctrl-C.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -40,21 +43,53 @@ def inbox(
     """
     sandbox = SandboxClient(url or _address())
     if follow:
-        seen = 0
-        with until_stopped():
-            while True:
-                found = _read(sandbox, seen)
-                _print(found, as_json, heads=not seen)
-                seen = found[-1].number if found else seen
-                sys.stdout.flush()
-                time.sleep(FOLLOW_SECONDS)
-    found = _read(sandbox, 0)
+        _follow(sandbox.inbox, sandbox, lambda found, seen: _print(found, as_json, heads=not seen))
+    found = _read(sandbox.inbox, sandbox, 0)
     if as_json:
         print_json(found)
         return
     _print(found, as_json)
     if not found:
         talk.print(f"no message yet at {sandbox.url}")
+
+
+def events(
+    *,
+    url: Url = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Print new events as they arrive, until Ctrl-C.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the contact events that a sandbox delivered.
+
+    Prints one event a line, in JSON as EventBridge sends it, so that another command can read them.
+
+    $ outbound-chat sandbox events --follow
+    $ outbound-chat sandbox events --url http://127.0.0.1:8399 --json
+    """
+    sandbox = SandboxClient(url or _address())
+    if follow:
+        _follow(sandbox.events, sandbox, lambda found, _: _print_events(found))
+    found = _read(sandbox.events, sandbox, 0)
+    if as_json:
+        print_json([one.event for one in found])
+    else:
+        _print_events(found)
+
+
+def _print_events(found: Sequence[SandboxEvent]) -> None:
+    for one in found:
+        print_line(one.event)
+
+
+def _follow(read: Callable[..., Iterable[Row]], sandbox: SandboxClient, show: Callable[[list[Row], int], None]) -> None:
+    seen = 0
+    with until_stopped():
+        while True:
+            found = _read(read, sandbox, seen)
+            show(found, seen)
+            seen = found[-1].number if found else seen
+            sys.stdout.flush()
+            time.sleep(FOLLOW_SECONDS)
 
 
 def _address() -> str:
@@ -66,10 +101,10 @@ def _address() -> str:
     return next((sender.endpoint_url for sender in senders if sender.endpoint_url), of_dev)
 
 
-def _read(sandbox: SandboxClient, after: int) -> list[SandboxMessage]:
+def _read(read: Callable[..., Iterable[Row]], sandbox: SandboxClient, after: int) -> list[Row]:
     try:
         with Notice(lambda: f"waiting for an answer of the sandbox at {sandbox.url}"):
-            found = list(sandbox.inbox(after=after))
+            found = list(read(after=after))
     except (OSError, SandboxError) as error:
         fix = "start outbound-chat dev or outbound-chat sandbox, or name another address with --url"
         raise SandboxError(f"no sandbox answers at {sandbox.url}; {fix}") from error

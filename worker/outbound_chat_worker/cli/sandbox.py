@@ -11,12 +11,13 @@ from typing import Annotated
 import typer
 
 from outbound_chat.cli.output import print_json
-from outbound_chat_worker.cli.inbox import inbox
+from outbound_chat_worker.cli.inbox import events, inbox
 from outbound_chat_worker.local.ports import cannot_listen
 from outbound_chat_worker.sandbox import (
     KEEP,
     SANDBOX_ACCESS_KEY_ID,
     SANDBOX_SECRET_ACCESS_KEY,
+    EventOptions,
     Fault,
     SandboxOptions,
     SandboxStats,
@@ -47,6 +48,16 @@ def sandbox(
     no_rate_limit: Annotated[bool, typer.Option("--no-rate-limit", help="Never throttle; --rate is ignored.")] = False,
     burst: Annotated[int, typer.Option(min=1, help="Calls allowed at once.")] = _DEFAULTS.burst,
     max_chats: Annotated[int, typer.Option(min=0, help="Open chats allowed per instance.")] = _DEFAULTS.max_chats,
+    chat_seconds: Annotated[
+        str | None, typer.Option(metavar="MIN:MAX", help="Seconds after which chats end by themselves, such as 20:90.")
+    ] = None,
+    answered: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=1, help="Share of the chats in which the customer answers.")
+    ] = 0,
+    event: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="How contact events arrive, such as lost=0.02; can be repeated."),
+    ] = None,
     latency_ms: Annotated[int, typer.Option(min=0, help="Delay of every response, in milliseconds.")] = 0,
     fault: Annotated[
         list[str] | None,
@@ -72,11 +83,15 @@ def sandbox(
     and the quota of open chats. Magic numbers such as +12025550142 fail, each in its own way; docs/sandbox.md lists
     them and the kinds of --fault.
 
+    Chats end after --chat-seconds. Contact events say so: 'outbound-chat sandbox events' prints them, and the queue
+    contact-events has them. An --event is late, doubled, swapped, lost (shares), delay (seconds), url or header.
+
     Open its address in a browser, or run 'outbound-chat sandbox inbox', to see what was sent. Runs until Ctrl-C or
     SIGTERM. The address goes to stdout; a line for each call goes to stderr.
 
     $ outbound-chat sandbox --port 8080
     $ outbound-chat sandbox --fault internal_error:0.1 --fault late:0.1:delay=2.5
+    $ outbound-chat sandbox --chat-seconds 20:90 --event lost=0.02
     """
     if context.invoked_subcommand:
         return
@@ -89,6 +104,9 @@ def sandbox(
         rate=None if no_rate_limit else rate,
         burst=burst,
         max_chats=max_chats,
+        chat_seconds=_range(chat_seconds),
+        answered=answered,
+        events=_event_options(event or []),
         latency=timedelta(milliseconds=latency_ms),
         verify_signatures=not any_key,
         keep=keep,
@@ -108,6 +126,24 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _range(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    least, _, most = text.partition(":")
+    try:
+        return SandboxOptions(chat_seconds=(float(least), float(most))).chat_seconds
+    except ValueError:
+        message = f"{text!r} is not like 20:90, two numbers of seconds, the smaller one first"
+        raise typer.BadParameter(message, param_hint="--chat-seconds") from None
+
+
+def _event_options(texts: list[str]) -> EventOptions:
+    try:
+        return EventOptions.parse(texts)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--event") from None
 
 
 def _faults(texts: list[str]) -> tuple[Fault, ...]:
@@ -146,4 +182,4 @@ def _totals(stats: SandboxStats) -> str:
     )
 
 
-SANDBOX = {"": sandbox, "inbox": inbox}
+SANDBOX = {"": sandbox, "inbox": inbox, "events": events}

@@ -18,6 +18,7 @@ from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer, EmbeddedServerError, embedded_server, writing_to
 from outbound_chat_worker.local.supervisor import supervised_workers
 from outbound_chat_worker.sandbox import (
+    QUEUE_PATH,
     SANDBOX_ENVIRONMENT,
     SandboxClient,
     SandboxOptions,
@@ -44,6 +45,12 @@ instance_id = "{instance}"
 contact_flow_id = "1b2c3d4e-1111-4222-8333-444455556666"
 source = "arn:aws:connect:us-east-1:123456789012:phone-number/2c3d4e5f-1111-4222-8333-{number:012}"
 channel = "{channel}"
+endpoint_url = {sandbox}
+"""
+_EVENTS = """
+[contact_events]
+queue_url = {queue}
+region = "us-east-1"
 endpoint_url = {sandbox}
 """
 
@@ -136,7 +143,11 @@ def _settings_text(redis_url: str, sandbox_url: str, sandbox: SandboxOptions) ->
         )
         for number, (name, channel) in enumerate(SENDERS.items(), start=1)
     )
-    return head + "".join(senders)
+    if not sandbox.events:
+        return head + "".join(senders)
+    limit = f"max_open_chats = {sandbox.max_chats}\n"
+    events = _EVENTS.format(queue=json.dumps(sandbox_url + QUEUE_PATH), sandbox=json.dumps(sandbox_url))
+    return head + "".join(sender + limit for sender in senders) + events
 
 
 def _environment(settings_file: Path) -> dict[str, str]:

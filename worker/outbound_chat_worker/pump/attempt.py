@@ -17,7 +17,7 @@ from outbound_chat_worker.backoff import backoff
 from outbound_chat_worker.connect import TooLate
 from outbound_chat_worker.pump import sentences
 from outbound_chat_worker.pump.retry import NOT_FOUND_OF_JOB, RetryRule, Verdict, judge
-from outbound_chat_worker.pump.suppression import is_suppressed, without_key
+from outbound_chat_worker.pump.suppression import is_suppressed, make_comparable, without_key
 from outbound_chat_worker.redaction import origin_of, personal_texts
 from outbound_chat_worker.runtime import Runtime
 
@@ -100,11 +100,14 @@ class AttemptRunner:
             return _failed(job, claim, "invalid_request", "; ".join(map(str, errors))[:300])
         arguments = request.api(sender, job.token or self._id(job))
         prepared = _Prepared(sender, request.number, arguments, _named_by(own, shared, sender))
-        return self._suppressed(job, claim, request.number) or _quiet(job, claim, prepared) or prepared
+        return self._compared(job, claim, request.number) or _quiet(job, claim, prepared) or prepared
 
-    def _suppressed(self, job: ClaimedJob, claim: str, number: str) -> Result | None:
-        """Returns the result if the number is on a list that the store could not check itself; None: make the call."""
+    def _compared(self, job: ClaimedJob, claim: str, number: str) -> Result | None:
+        """Returns the result if the store could not compare the number itself, and it may not be called now."""
         try:
+            if job.recount:
+                make_comparable(self._runtime, self._budget, job, claim, number)
+                return Result(local_id=job.local_id, claim=claim, outcome=Outcome.NOT_CALLED)
             if job.look and is_suppressed(self._runtime, self._budget, job.sender, number):
                 return _failed(job, claim, "suppressed", "the number is on the suppression list of the sender")
         except (MissingEncryptionKey, StoreError) as error:

@@ -1,4 +1,4 @@
-"""Handles jobs that this worker can't decrypt, and suppression checks that the claim could not make.
+"""Handles jobs that this worker can't decrypt, and checks of numbers that the claim could not make.
 
 The main idea: a missing key is a fault of this worker, not of the job, so jobs don't fail because of it.
 """
@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from outbound_chat.model.errors import MissingEncryptionKey
 from outbound_chat.model.times import in_ms
-from outbound_chat.store.scripts import ClaimedJob, OtherKey, Outcome, Result, read_suppressed
+from outbound_chat.store.scripts import ClaimedJob, OtherKey, Outcome, Result, read_suppressed, recount
 from outbound_chat_worker.pump.retry import FIRST_PROBE
 from outbound_chat_worker.runtime import Runtime
 
@@ -57,3 +57,20 @@ def is_suppressed(runtime: Runtime, budget: str, sender: str, number: str) -> bo
             f"the suppression list of {sender} was written with another encryption.number_key; use that key"
         )
     return bool(marked.entries)
+
+
+def make_comparable(runtime: Runtime, budget: str, job: ClaimedJob, claim: str, number: str) -> None:
+    """Stores the job's number in the form in which contacts are counted, and adds up those in other forms.
+
+    Raises:
+        MissingEncryptionKey: contacts are counted with a key that is not in the settings.
+        StoreError: Redis does not answer.
+    """
+    cipher, keys = runtime.cipher, runtime.keys(budget)
+    request = cipher.encrypt_if_enabled(cipher.decrypt(job.request), number)
+    call = recount(keys, local_id=job.local_id, claim=claim, request=request, marks=cipher.marks(number))
+    if runtime.store.run(call) == "unknown":
+        raise MissingEncryptionKey(
+            f"the contacts that per_recipient of {job.sender} counts have another encryption.number_key; use that key, "
+            "or wait until the longest window is over"
+        )

@@ -14,7 +14,13 @@ from pydantic_core import to_jsonable_python
 
 from outbound_chat.model.errors import OutboundChatError
 from outbound_chat_worker.sandbox._options import SandboxChanges
-from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxContact, SandboxMessage, SandboxStats
+from outbound_chat_worker.sandbox._reports import (
+    SandboxArrival,
+    SandboxContact,
+    SandboxEvent,
+    SandboxMessage,
+    SandboxStats,
+)
 
 if TYPE_CHECKING:
     import subprocess
@@ -63,6 +69,17 @@ class SandboxClient:
         was restarted, counts as 0.
         """
         return self._rows("inbox", _message, after)
+
+    def events(self, *, after: int = 0) -> Iterator[SandboxEvent]:
+        """Yields the contact events after number `after`, in the order of their delivery. They are kept like messages.
+
+        There are none without the option `events`.
+        """
+        return self._rows("events", lambda row: SandboxEvent(**row), after)
+
+    def shut(self, seconds: float) -> None:
+        """Delivers no event for so long, and loses none: the queue refuses calls; the URL and `events` get nothing."""
+        self._ask("shut", {"seconds": seconds})
 
     def message(self, id_: str) -> SandboxMessage | None:
         """Returns the message with this contact id or request id; None if it is not kept."""

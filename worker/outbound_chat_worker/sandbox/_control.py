@@ -42,6 +42,11 @@ def _read(engine: Engine, route: str, query: str) -> HttpResponse:
             return _kept(engine.ledger.contacts, query, _contact_to_json)
         case "arrivals":
             return _kept(engine.ledger.arrivals, query, dataclasses.asdict)
+        case "events":
+            engine.ledger.settle()
+            events, last = engine.ledger.events.after(_after(query), _MAX_PAGE)
+            numbered = enumerate(events, start=last - len(events) + 1)
+            return _page(({"number": number, "event": json.loads(event)} for number, event in numbered), last)
         case "inbox":
             rows = list(messages(engine.ledger, _after(query), _MAX_PAGE))
             return _page(map(_message_to_json, rows), rows[-1].number if rows else engine.ledger.inbox.total)
@@ -60,8 +65,10 @@ def _change(engine: Engine, route: str, body: bytes) -> HttpResponse:
             engine.reset()
         case "opt-outs":
             engine.opt_outs.change(_object(body))
+        case "shut":
+            engine.ledger.events.shut(float(_object(body)["seconds"]))
         case "close":
-            if not engine.ledger.close_chat(str(_object(body).get("contact_id"))):
+            if not engine.ledger.chats.close(str(_object(body).get("contact_id"))):
                 raise LookupError("no open chat has this contact id")
         case _:
             raise LookupError("the sandbox has no such control route for POST")

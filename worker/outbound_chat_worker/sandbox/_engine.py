@@ -21,10 +21,11 @@ from outbound_chat.model.times import when
 from outbound_chat_worker.sandbox._clock import Clock
 from outbound_chat_worker.sandbox._faults import MAGIC_DESTINATIONS, Fault, FaultKind
 from outbound_chat_worker.sandbox._http import HttpRequest, HttpResponse
-from outbound_chat_worker.sandbox._ledger import Call, Ledger
+from outbound_chat_worker.sandbox._ledger import START, Call, Ledger
 from outbound_chat_worker.sandbox._messages import shortened
 from outbound_chat_worker.sandbox._opt_outs import OptOuts, is_opt_out_call
 from outbound_chat_worker.sandbox._options import SandboxOptions
+from outbound_chat_worker.sandbox._others import answer_other
 from outbound_chat_worker.sandbox._quotas import answer_quota, is_quota_call
 from outbound_chat_worker.sandbox._refusal import Refusal, invalid
 from outbound_chat_worker.sandbox._rules import check_rules
@@ -57,14 +58,14 @@ class Engine:
     def __init__(self, options: SandboxOptions, clock: Clock, log: Callable[[str], None] | None = None) -> None:
         """`log` receives a line per call."""
         self._at_start = options
-        self._clock = clock
+        self.clock = clock
         self._log = log
-        self._check_shape = check_of_request("StartOutboundChatContact")
+        self._check_shape = check_of_request(START)
         self.reset()
 
     def reset(self) -> None:
         """Forgets everything, including changes of the options, as after a restart."""
-        self.ledger = Ledger(self._at_start, self._clock)
+        self.ledger = Ledger(self._at_start, self.clock)
         self.opt_outs = OptOuts()
         self._faults = _FaultDraw(self._at_start)
         self._request_id_start = str(uuid.uuid4())[:-12]
@@ -79,11 +80,13 @@ class Engine:
     def respond(self, call: HttpRequest) -> HttpResponse:
         """Answers a call of any kind."""
         if is_opt_out_call(call):
-            return self.opt_outs.respond(call, self.ledger.options, self._clock)
+            return self.opt_outs.respond(call, self.ledger.options, self.clock)
+        if other := answer_other(call, self.ledger, self.clock):
+            return other
         if not is_quota_call(call):
             return self._answer(call)
         request_id = str(uuid.uuid4())
-        answer = answer_quota(call, self.ledger.options, now=self._clock.now(), request_id=request_id)
+        answer = answer_quota(call, self.ledger.options, now=self.clock.now(), request_id=request_id)
         self._write(call.headers["x-amz-target"].partition(".")[2], None, str(answer.status), request_id)
         return answer
 
@@ -92,11 +95,11 @@ class Engine:
             line = f"{operation} {destination or '-'} {code} {request_id}"
             # What came in may have characters that a terminal obeys.
             shown = line.encode("unicode_escape", "surrogatepass").decode("ascii")
-            self._log(f"{when(self._clock.now(), brief=True)} {shown}")
+            self._log(f"{when(self.clock.now(), brief=True)} {shown}")
 
     def _answer(self, call: HttpRequest) -> Answer:
         """Answers a call for Amazon Connect, and records it."""
-        arrived = self._clock.monotonic()
+        arrived = self.clock.monotonic()
         body: dict[str, Any] = {}
         unreadable: Refusal | None = None
         # Read before the rate is checked only so that a throttled call is counted with its destination.
@@ -121,16 +124,16 @@ class Engine:
         # A throttled call comes again; a repeat started nothing.
         if answer.contact_id or (body and refused and not throttled):
             kept = call.body if answer.contact_id else shortened(body)
-            self.ledger.remember(Call(self._clock.now(), request_id, answer.code, answer.contact_id, kept))
+            self.ledger.remember(Call(self.clock.now(), request_id, answer.code, answer.contact_id, kept))
         is_start = (call.method, call.path) == _OPERATION
-        operation = "StartOutboundChatContact" if is_start else f"{call.method} {call.path}"
+        operation = START if is_start else f"{call.method} {call.path}"
         self._write(operation, destination, answer.code, request_id)
 
     def _decide(self, call: HttpRequest, body: dict[str, Any], unreadable: Refusal | None) -> Answer:
         if (call.method, call.path) != _OPERATION:
             raise Refusal("UnknownOperationException", "The sandbox only supports PUT /contact/outbound-chat.")
         options = self.ledger.options
-        account = check_signature(call, now=self._clock.now(), verify=options.verify_signatures)
+        account = check_signature(call, now=self.clock.now(), verify=options.verify_signatures)
         self.ledger.take_call(account)
         if unreadable is not None:
             raise unreadable
@@ -138,7 +141,7 @@ class Engine:
         fault = self._magic(account, body) or self._faults.draw(body["DestinationEndpoint"]["Address"])
         if fault and not fault.effect.starts_contact:
             return _struck(fault)
-        contact_id, repeated = self.ledger.start_contact(account, body)
+        contact_id, repeated = self.ledger.start_contact(account, body, call.body)
         if fault and fault.kind is not FaultKind.LATE:
             answer = _struck(fault)
         else:

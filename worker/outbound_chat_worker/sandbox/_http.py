@@ -45,6 +45,8 @@ class HttpResponse:
     delay_seconds: float = 0.0
     missing: int = 0
     """Bytes that the head announces after `body` but that never come, since the connection is closed."""
+    again: "Callable[[], HttpResponse] | None" = None
+    """For a long poll: what is asked for the response after `delay_seconds`, instead of sending this one."""
 
 
 class _BadRequestError(Exception):
@@ -125,8 +127,11 @@ class HttpConnection(asyncio.Protocol):
 
         def write_late() -> None:
             self._late = None
-            self._write(response, keep_alive=keep_alive)
-            if self._transport is not None:
+            if response.again is None:
+                self._write(response, keep_alive=keep_alive)
+            else:
+                self._send(response.again(), keep_alive=keep_alive)
+            if self._transport is not None and self._late is None:
                 self._transport.resume_reading()
             self._advance()
 

@@ -4,14 +4,14 @@ Everything is kept until a reset, or only the last `keep` records with numbers a
 100 MB.
 """
 
-import heapq
-import uuid
 from collections import Counter, deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from outbound_chat_worker.sandbox._chats import Chats
 from outbound_chat_worker.sandbox._clock import Clock
+from outbound_chat_worker.sandbox._events import Events
 from outbound_chat_worker.sandbox._kept import Kept
 from outbound_chat_worker.sandbox._options import KEEP, SandboxOptions
 from outbound_chat_worker.sandbox._refusal import Refusal
@@ -19,8 +19,7 @@ from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxStats
 from outbound_chat_worker.sandbox._signature import Account
 
 _TOKEN_LIFETIME_SECONDS = timedelta(days=7).total_seconds()
-# https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html: 25 hours
-_DEFAULT_CHAT_MINUTES = 1500
+START = "StartOutboundChatContact"
 
 
 class Call(NamedTuple):
@@ -38,7 +37,7 @@ class Call(NamedTuple):
 
 @dataclass(slots=True)
 class _Bucket:
-    """The allowance of one account and Region."""
+    """The allowance of one account and Region for an operation."""
 
     calls: float
     filled_at: float
@@ -48,35 +47,53 @@ class Ledger:
     """The counts of a sandbox. Not safe to share between threads."""
 
     def __init__(self, options: SandboxOptions, clock: Clock) -> None:
-        self.options = options
+        self.events = Events(options, clock)
+        self.chats = Chats(clock, options.seed, self.events.report)
         self.contacts = Kept[Call]()
         self.arrivals = Kept[SandboxArrival]()
         self.inbox = Kept[Call]()
         self._clock = clock
-        self._buckets: dict[Account, _Bucket] = {}
+        self._buckets: dict[tuple[Account, str], _Bucket] = {}
         self._contact_of_token: dict[tuple[Account, str], str] = {}
         self._tokens_by_age: deque[tuple[float, tuple[Account, str]]] = deque()
-        self._open: dict[str, set[str]] = {}
-        self._ends: list[tuple[float, str, str]] = []
+        self._others = Counter[str]()
         self._by_code: Counter[str] = Counter()
         self._throttled = 0
         self._refused = 0
         self._repeated = 0
 
-    def take_call(self, account: Account) -> None:
-        """Takes a call from the bucket of `account`; raises `Refusal` if it is empty."""
-        rate, burst = self.options.rate, self.options.burst
+    @property
+    def options(self) -> SandboxOptions:
+        """The options at this moment."""
+        return self.events.options
+
+    @options.setter
+    def options(self, options: SandboxOptions) -> None:
+        self.events.options = options
+
+    def settle(self) -> None:
+        """Ends chats whose time is over, and delivers the events that are due."""
+        self.chats.end_due()
+        self.events.deliver_due()
+
+    def take_call(self, account: Account, operation: str = START) -> None:
+        """Takes a call from the bucket of `account` for an operation; raises `Refusal` if it is empty."""
+        rate, burst = {
+            START: (self.options.rate, self.options.burst),
+            "DescribeContact": (self.options.describe_rate, self.options.describe_burst),
+            "SearchContacts": (self.options.search_rate, self.options.search_burst),
+        }[operation]
         if rate is None:
             return
         now = self._clock.monotonic()
-        bucket = self._buckets.setdefault(account, _Bucket(calls=burst, filled_at=now))
+        bucket = self._buckets.setdefault((account, operation), _Bucket(calls=burst, filled_at=now))
         bucket.calls = min(burst, bucket.calls + (now - bucket.filled_at) * rate)
         bucket.filled_at = now
         if bucket.calls < 1:
             raise Refusal("ThrottlingException", "Rate exceeded")
         bucket.calls -= 1
 
-    def start_contact(self, account: Account, body: dict[str, Any]) -> tuple[str, bool]:
+    def start_contact(self, account: Account, body: dict[str, Any], raw: bytes) -> tuple[str, bool]:
         """Returns the ContactId for a valid request, and whether its token was seen before (then nothing starts).
 
         AWS documents that a token is valid for 7 days and returns the contact that was started, but neither its scope
@@ -89,40 +106,18 @@ class Ledger:
         if token and (known := self._contact_of_token.get(key)) is not None:
             self._repeated += 1
             return known, True
-        instance_id = body["InstanceId"]
-        self._end_old_chats()
-        chats = self._open.setdefault(instance_id, set())
-        if len(chats) >= self.options.max_chats:
-            raise Refusal("LimitExceededException", "The instance has as many active chats as its quota allows.")
-        contact_id = str(uuid.uuid4())
-        now = self._clock.monotonic()
-        minutes = body.get("ChatDurationInMinutes", _DEFAULT_CHAT_MINUTES)
-        chats.add(contact_id)
-        heapq.heappush(self._ends, (now + minutes * 60, instance_id, contact_id))
+        contact_id = self.chats.start(body, raw, self.options)
         if token:
             self._contact_of_token[key] = contact_id
-            self._tokens_by_age.append((now + _TOKEN_LIFETIME_SECONDS, key))
+            self._tokens_by_age.append((self._clock.monotonic() + _TOKEN_LIFETIME_SECONDS, key))
         return contact_id, False
-
-    def close_chat(self, contact_id: str) -> bool:
-        """Ends a chat as a flow or an agent would; returns False if no open chat has this id."""
-        self._end_old_chats()
-        for chats in self._open.values():
-            if contact_id in chats:
-                chats.remove(contact_id)
-                return True
-        return False
-
-    def is_open(self, contact_id: str) -> bool:
-        """Returns whether the chat of this contact is neither closed nor past its duration."""
-        self._end_old_chats()
-        return any(contact_id in chats for chats in self._open.values())
 
     def remember(self, call: Call) -> None:
         """Keeps a call that started a contact, or that was refused and will not be retried."""
         self.inbox.add(call, self.options.keep or KEEP)
         if call.contact_id:
             self.contacts.add(call, self.options.keep)
+            self.chats.forget(self.options.keep)
 
     def record(self, seconds: float, code: str, destination: str | None, *, refused: bool, throttled: bool) -> None:
         """Records the end of a call."""
@@ -131,9 +126,13 @@ class Ledger:
         self._refused += refused
         self._throttled += throttled
 
+    def record_other(self, operation: str, code: str | None) -> None:
+        """Records the end of a call that is not in the arrivals; `code` if it was refused."""
+        self._others[f"{operation} {code}" if code else operation] += 1
+
     def stats(self) -> SandboxStats:
         """Returns the totals."""
-        self._end_old_chats()
+        self.settle()
         return SandboxStats(
             calls=self.arrivals.total,
             accepted=self.contacts.total,
@@ -141,7 +140,9 @@ class Ledger:
             throttled=self._throttled,
             refused=self._refused,
             by_code=dict(self._by_code),
-            open_chats=sum(map(len, self._open.values())),
+            open_chats=self.chats.open_chats,
+            events=self.events.delivered.total,
+            others=dict(self._others),
         )
 
     def _forget_old_tokens(self) -> None:
@@ -150,9 +151,3 @@ class Ledger:
         while self._tokens_by_age and self._tokens_by_age[0][0] <= now:
             _, key = self._tokens_by_age.popleft()
             del self._contact_of_token[key]
-
-    def _end_old_chats(self) -> None:
-        now = self._clock.monotonic()
-        while self._ends and self._ends[0][0] <= now:
-            _, instance_id, contact_id = heapq.heappop(self._ends)
-            self._open[instance_id].discard(contact_id)

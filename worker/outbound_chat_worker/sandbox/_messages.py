@@ -65,7 +65,7 @@ def _message(number: int, call: Call, ledger: Ledger) -> SandboxMessage:
     text = content or _string(body, "InitialTemplatedSystemMessage", "MessageTemplateId")
     found = body.get("Attributes")
     attributes = found if isinstance(found, dict) else {}
-    is_open = call.contact_id is not None and ledger.is_open(call.contact_id)
+    is_open = call.contact_id is not None and ledger.chats.is_open(call.contact_id)
     return SandboxMessage(
         number=number,
         at=call.at,

@@ -1,6 +1,7 @@
 """Options of a sandbox, with their JSON form for its child process and for changes while it runs."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypedDict
 
@@ -10,6 +11,52 @@ from outbound_chat_worker.sandbox._faults import Fault
 
 KEEP = 10_000
 """Messages that the inbox keeps by default, and default of `keep` in the commands."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventOptions:
+    """How a sandbox reports the starts and ends of its chats. Shares are from 0 to 1, drawn with the `seed`."""
+
+    late: float = 0.0
+    """Share of the starts and ends that are reported `delay` later."""
+    doubled: float = 0.0
+    """Share that is reported again, `delay` later."""
+    delay: timedelta = timedelta(seconds=5)
+    swapped: float = 0.0
+    """Share of the chats whose events come in the opposite order, all at the end."""
+    lost: float = 0.0
+    """Share of the starts and ends that are never reported."""
+    url: str | None = None
+    """Each event is posted to this address too, until it is accepted, as by an API destination of EventBridge."""
+    header: str | None = field(default=None, repr=False)
+    """A header for these requests, such as `Authorization: Bearer oc_…`."""
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> "EventOptions":
+        """Reads options from texts such as `lost=0.02`. Raises `ValueError` with a sentence for an invalid one."""
+        given: dict[str, Any] = {}
+        for text in texts:
+            name, separator, value = text.partition("=")
+            if not separator or name not in cls.__dataclass_fields__:
+                raise ValueError(f"{text!r} is not one of {', '.join(cls.__dataclass_fields__)}, with =")
+            try:
+                given[name] = value if name in {"url", "header"} else float(value)
+                given |= {"delay": timedelta(seconds=given[name])} if name == "delay" else {}
+            except (ValueError, OverflowError):
+                raise ValueError(f"{name} must be a number, not {value!r}") from None
+        return cls(**given)
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` with a sentence for an invalid value."""
+        for name in ("late", "doubled", "swapped", "lost"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be from 0 to 1")
+        if self.delay < timedelta(0):
+            raise ValueError("delay must not be negative")
+        if self.url is not None and not self.url.startswith(("http://", "https://")):
+            raise ValueError("url must begin with http:// or https://")
+        if self.header is not None and not self.header.partition(":")[2]:
+            raise ValueError("header must be like 'Authorization: Bearer oc_…'")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +75,18 @@ class SandboxOptions:
     """Calls that may come at once after a pause."""
     max_chats: int = 500
     """Open chats that an InstanceId may have."""
+    chat_seconds: tuple[float, float] | None = None
+    """Each chat ends by itself after a time that is drawn between these two; None: after its duration."""
+    answered: float = 0.0
+    """Share of the chats in which the customer answers."""
+    events: EventOptions | None = None
+    """How contact events are delivered; None: there are none."""
+    describe_rate: float | None = 10.0
+    """Calls per second of `DescribeContact`; None: unlimited."""
+    describe_burst: int = 15
+    search_rate: float | None = 0.5
+    """Calls per second of `SearchContacts`; None: unlimited."""
+    search_burst: int = 1
     latency: timedelta = timedelta(0)
     """Delay of every answer; the contact has started by then."""
     verify_signatures: bool = True
@@ -39,7 +98,7 @@ class SandboxOptions:
     faults: tuple[Fault, ...] = ()
     """Faults. The first one that applies to a call has its effect."""
     keep: int | None = None
-    """Contacts and calls whose numbers and texts are kept, at times twice as many; None: all."""
+    """Contacts and calls whose numbers and texts are kept, at times twice as many; messages in a queue. None: all."""
     log_calls: bool = False
     """True: the child process of `running_sandbox` writes a line per call to standard error."""
 
@@ -49,6 +108,10 @@ class SandboxOptions:
             raise ValueError("rate must be above 0 calls per second, or None for no limit")
         if self.burst < 1:
             raise ValueError("burst must be at least 1 call")
+        if self.chat_seconds and not 0 <= self.chat_seconds[0] <= self.chat_seconds[1]:
+            raise ValueError("chat_seconds must be two numbers of seconds, the smaller one first")
+        if not 0 <= self.answered <= 1:
+            raise ValueError("answered must be from 0 to 1")
         if self.max_chats < 0:
             raise ValueError("max_chats must not be negative")
         if self.latency < timedelta(0):
@@ -74,6 +137,9 @@ class SandboxChanges(TypedDict, total=False):
     rate: float | None
     burst: int
     max_chats: int
+    chat_seconds: tuple[float, float] | None
+    answered: float
+    events: EventOptions | None
     latency: timedelta
     quotas_denied: bool
     faults: tuple[Fault, ...]

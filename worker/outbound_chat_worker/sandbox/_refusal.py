@@ -16,6 +16,13 @@ _STATUS_OF_CODE = {
     "UnrecognizedClientException": HTTPStatus.FORBIDDEN,
     "UnknownOperationException": HTTPStatus.NOT_FOUND,
     "UnsupportedMediaTypeException": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    # Of SQS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
+    "BatchEntryIdsNotDistinct": HTTPStatus.BAD_REQUEST,
+    "InvalidParameterValue": HTTPStatus.BAD_REQUEST,
+    "QueueDoesNotExist": HTTPStatus.BAD_REQUEST,
+    "ReceiptHandleIsInvalid": HTTPStatus.NOT_FOUND,
+    "ServiceUnavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "TooManyEntriesInBatchRequest": HTTPStatus.BAD_REQUEST,
     # Of Service Quotas: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html
     "AccessDeniedException": HTTPStatus.BAD_REQUEST,
     "IllegalArgumentException": HTTPStatus.BAD_REQUEST,

@@ -23,6 +23,11 @@ class SandboxStats:
     """How many calls ended as `accepted`, `repeated`, an AWS error code, or the kind of a fault without a code."""
     open_chats: int
     """Contacts that are neither closed nor past their duration, on all instances."""
+    events: int
+    """Contact events that were delivered, repeated ones too."""
+    others: Mapping[str, int]
+    """How many calls of `DescribeContact`, `SearchContacts` and SQS were answered; `DescribeContact
+    ThrottlingException` counts refused ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,14 @@ class SandboxArrival:
     """How the call ended, as in `SandboxStats.by_code`."""
     destination: str | None = field(repr=False)
     """None if the body could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxEvent:
+    """A contact event as it was delivered, with its number from 1. Of an event that was doubled there are two."""
+
+    number: int
+    event: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The server. The operation, control routes and page share a port, so that users need only one address."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from outbound_chat_worker.sandbox._clock import Clock
@@ -9,6 +10,7 @@ from outbound_chat_worker.sandbox._engine import Engine
 from outbound_chat_worker.sandbox._http import HttpConnection, HttpRequest, HttpResponse
 from outbound_chat_worker.sandbox._options import SandboxOptions
 from outbound_chat_worker.sandbox._page import PATHS, inbox_page
+from outbound_chat_worker.sandbox._posts import post_events
 from outbound_chat_worker.sandbox._reports import SandboxStats
 
 _BACKLOG = 1024
@@ -40,6 +42,7 @@ async def serve(
     listener = await asyncio.get_running_loop().create_server(
         lambda: HttpConnection(handle, connections), options.host, options.port, backlog=_BACKLOG
     )
+    posting = asyncio.create_task(post_events(engine, engine.clock))
     try:
         if ready is not None:
             port = listener.sockets[0].getsockname()[1]
@@ -47,6 +50,9 @@ async def serve(
             ready(f"http://{host}:{port}")
         await stop.wait()
     finally:
+        posting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await posting
         listener.close()
         for connection in tuple(connections):
             connection.abort()

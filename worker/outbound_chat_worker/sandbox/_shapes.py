@@ -5,8 +5,9 @@ their enum lacks. The model is read once and turned into plain functions.
 """
 
 import functools
+import json
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from botocore.loaders import create_loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
@@ -16,6 +17,7 @@ from outbound_chat_worker.sandbox._refusal import invalid
 Check = Callable[[object, str], None]
 
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
+_YEAR_9999 = 253_370_764_800
 
 
 @functools.cache
@@ -23,6 +25,16 @@ def check_of_request(operation: str, service: str = "connect") -> Check:
     """Returns the check of an operation's body; it raises a `Refusal` that names the invalid field."""
     model = ServiceModel(create_loader().load_service_model(service, "service-2"), service)
     return _Checks().check(cast("StructureShape", model.operation_model(operation).input_shape))
+
+
+def read_request(raw: bytes, operation: str, service: str = "connect") -> dict[str, Any]:
+    """Returns the body of a request, checked; raises `Refusal`."""
+    try:
+        body: dict[str, Any] = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise invalid("The body is not JSON.") from None
+    check_of_request(operation, service)(body, "")
+    return body
 
 
 class _Checks:
@@ -55,6 +67,8 @@ class _Checks:
                 return _string(cast("StringShape", shape))
             case "integer":
                 return _integer(shape)
+            case "timestamp" | "boolean" | "blob" as other:
+                return _number if other == "timestamp" else lambda _value, _path: None
             case other:
                 raise NotImplementedError(f"the model has a shape of type {other}, which the sandbox can't check")
 
@@ -117,6 +131,11 @@ def _string(shape: StringShape) -> Check:
             raise invalid(f"{path} must be one of {', '.join(sorted(members))}.")
 
     return check
+
+
+def _number(value: object, path: str) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _YEAR_9999:
+        raise invalid(f"{path} must be a number of seconds since 1970.")
 
 
 def _integer(shape: Shape) -> Check:

@@ -11,6 +11,7 @@ import hmac
 import re
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from urllib.parse import quote
 
 from outbound_chat_worker.sandbox._http import HttpRequest
 from outbound_chat_worker.sandbox._refusal import Refusal
@@ -109,7 +110,8 @@ def _signature(call: HttpRequest, signed: list[str], parts: re.Match[str]) -> st
     canonical = "\n".join(
         (
             call.method,
-            call.path,
+            # A path is encoded twice: as it was sent, and for the signature.
+            quote(call.path, safe="/~"),
             "&".join(sorted(pair if "=" in pair else f"{pair}=" for pair in call.query.split("&") if pair)),
             *map("{}:{}".format, signed, values),
             "",

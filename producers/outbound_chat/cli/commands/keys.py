@@ -34,7 +34,9 @@ _STYLES = {KeyState.ACTIVE: "green", KeyState.EXPIRED: "yellow"}
 def create(
     name: Annotated[str, typer.Argument(help="Who will use it; shown in lists.", show_default=False)],
     *,
-    scope: Annotated[list[Scope], typer.Option(help="enqueue, read or operate; can be repeated.", show_default=False)],
+    scope: Annotated[
+        list[Scope], typer.Option(help="enqueue, read, operate or ingest; can be repeated.", show_default=False)
+    ],
     sender: Annotated[
         list[str] | None, typer.Option(help="Allow only this sender; can be repeated.", show_default=False)
     ] = None,

@@ -147,7 +147,7 @@ def send_batch(
                 "receipt": {**json_default(receipt), "id": receipt.id or None, "rejections": rejected.first},
                 "batch": batch,
                 "earlier": sending.earlier,
-                "repeated_numbers": campaign.repeated.count,
+                **campaign.repeated.counts(campaign.sender),
             }
             path = str(rejected.path) if receipt.rejected else None
             print_json({**found, "rejects": path}, [*errors, *rejected.errors])

@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from outbound_chat.cli.doctor.budgets import budget_checks
+from outbound_chat.cli.doctor.contact_events import contact_event_checks
 from outbound_chat.cli.doctor.encryption import encryption_checks
 from outbound_chat.cli.doctor.moved_senders import moved_checks
 from outbound_chat.cli.doctor.open_chats import open_chat_checks
@@ -23,10 +24,12 @@ from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import number_of, out, print_json
 from outbound_chat.cli.tables import print_hanging
 from outbound_chat.cli.waiting import Notice
+from outbound_chat.model.contact_events import ContactEventStatus
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.store import Forbidden, Store
 from outbound_chat.store.inspection import read_servers
+from outbound_chat.store.scripts import read_contact_events
 from outbound_chat_config import Settings, describe, load_settings
 
 _MARKS = {Level.OK: ("ok", "green"), Level.WARNING: ("warning", "yellow"), Level.FAULT: ("error", "bold red")}
@@ -76,7 +79,9 @@ def _checks() -> Iterator[Check]:
     settings = load_settings()
     yield from _settings(settings)
     yield from _certificates(settings)
-    redis_answers = yield from _store(settings)
+    events: list[ContactEventStatus] = []
+    redis_answers = yield from _store(settings, events)
+    yield from open_chat_checks(settings, events)
     for point in sorted(entry_points(group="outbound_chat.checks")):
         try:
             more = point.load()
@@ -90,9 +95,7 @@ def _checks() -> Iterator[Check]:
 def _settings(settings: Settings) -> Iterator[Check]:
     where, what = describe(settings)
     yield Check("settings", Level.OK, f"{where.removeprefix('settings: ')}; {what}")
-    if settings.senders:
-        yield from open_chat_checks(settings)
-    else:
+    if not settings.senders:
         advice = "add [senders.NAME] to the settings; docs/settings.md lists them all"
         yield Check("senders", Level.FAULT, "none is configured, so nothing can be sent", advice)
 
@@ -109,14 +112,15 @@ def _certificates(settings: Settings) -> Iterator[Check]:
             yield Check("tls", Level.WARNING, finding, advice)
 
 
-def _store(settings: Settings) -> Generator[Check, None, bool]:
-    """Returns whether Redis answers, so that other checks don't wait for it."""
+def _store(settings: Settings, events: list[ContactEventStatus]) -> Generator[Check, None, bool]:
+    """Returns whether Redis answers, so that other checks don't wait for it. Adds what it knows of contact events."""
     try:
         with Store.from_settings(settings) as store:
             yield from _permitted("redis", server_checks(read_servers(store)))
             for name, budget in settings.budgets.items():
                 try:
                     yield from _permitted(f"budget {name}", budget_checks(store, name, budget))
+                    yield from _permitted(f"contact events of {name}", _events(settings, store, name, events))
                 except StoreUnavailable as error:
                     # In a cluster the servers of other budgets may still respond.
                     yield Check(f"budget {name}", Level.FAULT, str(error))
@@ -130,6 +134,12 @@ def _store(settings: Settings) -> Generator[Check, None, bool]:
         yield Check("redis", Level.FAULT, str(error))
         return not isinstance(error, StoreUnavailable)
     return True
+
+
+def _events(settings: Settings, store: Store, name: str, events: list[ContactEventStatus]) -> Iterator[Check]:
+    instances = {sender.instance_id for sender in settings.senders.values() if sender.budget == name}
+    events.append(store.run(read_contact_events(store.keys(name), sorted(instances))))
+    yield from contact_event_checks(settings, events[-1])
 
 
 def _permitted(subject: str, checks: Iterator[Check]) -> Iterator[Check]:

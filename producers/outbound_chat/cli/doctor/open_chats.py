@@ -1,53 +1,70 @@
 """Warns of more chats than the instance may have open: in `doctor` for the settings, in `send-batch` for a file.
 
-Neither knows whether the flow ends its contacts, which makes room at once; both say so. Workers that obey
-`max_open_chats` only learn of it through `contact_closed`.
+If contact events come, both use how long chats lasted. Otherwise neither knows whether the flow ends its contacts,
+which makes room at once, and both say so: workers that obey `max_open_chats` only learn of it through contact events or
+`contact_closed`.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
+from outbound_chat.model.contact_events import ContactEventStatus
 from outbound_chat.model.diagnostics import Check, Level
+from outbound_chat.model.durations import mean_of
 from outbound_chat_config import LEAST_CHAT_MINUTES, MOST_CHAT_MINUTES, OpenChats, Sender, Settings, chat_duration
 
 _DEFAULT = "AWS gives 500 by default; if your quota is higher set max_open_chats"
 _UNLESS = "unless the flow ends them sooner"
-_UNLESS_TOLD = "unless they end sooner and contact_closed reports it"
+_UNLESS_TOLD = "unless they end sooner and contact events or contact_closed report it"
 _ADVICE = (
     "let the flow end its contacts, set a shorter chat_duration_minutes (60 is the least), "
     "or ask AWS for more open chats (Service Quotas L-D4BA6F6E) and set max_open_chats"
 )
 
 
-def open_chat_checks(settings: Settings) -> Iterator[Check]:
+def chats_lasted(events: Iterable[ContactEventStatus], budget: str, instance: str) -> tuple[float | None, int]:
+    """Returns how many seconds chats of the instance lasted on average, None if not known, and of how many."""
+    found = next((one for one in events if one.budget == budget), None)
+    return (found.lasted_seconds.get(instance), found.seen.get(instance, 0)) if found else (None, 0)
+
+
+def open_chat_checks(settings: Settings, events: Sequence[ContactEventStatus] = ()) -> Iterator[Check]:
     """Checks for each instance of a budget that it can hold the chats that the budget's rate opens."""
     instances: dict[tuple[str, str, str], dict[str, Sender]] = {}
     for name, sender in settings.senders.items():
         instances.setdefault((sender.budget, sender.region, sender.instance_id), {})[name] = sender
     found: dict[tuple[Level, str, str], list[str]] = {}
-    for (budget, *_), senders in instances.items():
-        found.setdefault(_checked(budget, settings.budgets[budget].own_rate, senders), []).extend(senders)
+    for (budget, _, instance), senders in instances.items():
+        known = chats_lasted(events, budget, instance)
+        found.setdefault(_checked(budget, settings.budgets[budget].own_rate, senders, *known), []).extend(senders)
     for (level, finding, advice), names in found.items():
         yield Check(f"open chats of {', '.join(names)}", level, finding, advice)
 
 
-def _checked(budget: str, rate: float, senders: Mapping[str, Sender]) -> tuple[Level, str, str]:
-    """Returns how bad it is, what was found, and what to do."""
+def _checked(
+    budget: str, rate: float, senders: Mapping[str, Sender], lasted: float | None, seen: int
+) -> tuple[Level, str, str]:
+    """Returns how bad it is, what was found, and what to do. `lasted`, `seen`: as in `batch_warning`."""
     chats = OpenChats.of(senders.values())
+    last = span(chats.duration)
+    each = f"at {last} each"
+    if lasted:
+        chats, last = OpenChats(chats.most, min(chats.duration, timedelta(seconds=lasted))), mean_of(lasted, seen)
+        each = f"if they last {last}"
     needed = chats.needed_at(rate)
     # A stand-in for AWS has no quota: what this would mean at AWS is reported, but there is nothing to do.
     if needed > chats.most and all(sender.endpoint_url for sender in senders.values()):
-        here = (
-            f"not limited here; at AWS, chats of {span(chats.duration)} at {rate:g} calls a second would need a quota"
-        )
+        here = f"not limited here; at AWS, chats of {last} at {rate:g} calls a second would need a quota"
         return Level.OK, f"{here} of {needed:,}, where these settings have {chats.most:,}", ""
     finding = (
-        f"{rate:g} calls a second of budget {budget} keep {needed:,} chats open at {span(chats.duration)} each; "
+        f"{rate:g} calls a second of budget {budget} keep {needed:,} chats open {each}; "
         f"{chats.most:,} may be open, which carries {_number(chats.contacts_an_hour)} contacts an hour"
     )
     if needed <= chats.most:
         return Level.OK, finding, ""
+    if lasted:
+        return Level.WARNING, finding, _ADVICE
     if all(sender.max_open_chats is None for sender in senders.values()):
         finding += f" {_UNLESS}. {_DEFAULT}"
     else:
@@ -55,22 +72,27 @@ def _checked(budget: str, rate: float, senders: Mapping[str, Sender]) -> tuple[L
     return Level.WARNING, finding, _ADVICE
 
 
-def batch_warning(sender: Sender, accepted: int, own_minutes: Mapping[int, int]) -> str:
+def batch_warning(
+    sender: Sender, accepted: int, own_minutes: Mapping[int, int], lasted: float | None = None, seen: int = 0
+) -> str:
     """Describes what happens if a batch opens more chats than the instance may have; empty if they fit.
 
-    `own_minutes`: the number of rows by the duration that they ask for.
+    `own_minutes`: the number of rows by the duration that they ask for. `lasted`: how many seconds `seen` chats
+    lasted on average; None: not known.
     """
     if sender.endpoint_url:  # as in `_check`
         return ""
     duration = _mean_duration(sender, accepted, own_minutes)
+    each, unless = f"{span(duration)} each", _UNLESS if sender.max_open_chats is None else _UNLESS_TOLD
+    if lasted:
+        duration, each = min(duration, timedelta(seconds=lasted)), mean_of(lasted, seen)
     chats = OpenChats.of([sender], duration)
     if accepted <= chats.most:
         return ""
     last = chats.last_of(accepted)
     head = (
-        f"{accepted:,} messages open {accepted:,} chats for {span(duration)} each, the instance holds {chats.most:,}: "
-        f"after these {_number(chats.contacts_an_hour)} an hour go out, "
-        f"{_UNLESS if sender.max_open_chats is None else _UNLESS_TOLD}."
+        f"{accepted:,} messages open {accepted:,} chats for {each}, the instance holds {chats.most:,}: "
+        f"after these {_number(chats.contacts_an_hour)} an hour go out{'' if lasted else f', {unless}'}."
     )
     lines = [head]
     if last > sender.max_age:

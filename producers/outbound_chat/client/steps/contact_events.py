@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context
 from outbound_chat.contact_events import read_event
-from outbound_chat.model.contact_events import Change, Outcome
+from outbound_chat.model.contact_events import Change, ContactEventStatus, Outcome
 from outbound_chat.store import scripts
 
 _NOT_OF_THIS_BUDGET = frozenset({Outcome.UNMATCHED, Outcome.LATE})
@@ -32,3 +32,13 @@ def ingest(context: Context, events: Iterable[object]) -> Steps[list[Outcome]]:
         budget = min(context.settings.budgets)
         yield from ask(scripts.record_contacts(context.keys(budget), [], passed=passed))
     return outcomes
+
+
+def status(context: Context) -> Steps[list[ContactEventStatus]]:
+    """Reads what is known of events in all budgets."""
+    found: list[ContactEventStatus] = []
+    for budget in context.settings.budgets:
+        own = [sender for sender in context.settings.senders.values() if sender.budget == budget]
+        instances = sorted({sender.instance_id for sender in own})
+        found.append((yield from ask(scripts.read_contact_events(context.keys(budget), instances))))
+    return found

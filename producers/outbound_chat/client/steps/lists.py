@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context
@@ -12,7 +13,8 @@ from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import Job, JobState
-from outbound_chat.model.operations import BatchPage, BudgetStatus, Events, JobPage, Lanes, LaneStatus
+from outbound_chat.model.operations import BatchPage, BudgetStatus, Events, JobPage, Lanes, LaneStatus, NumberReceipts
+from outbound_chat.model.times import to_ms
 from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import ListedBatches, Part
@@ -21,6 +23,8 @@ from outbound_chat_config import DEFAULT_CHAT_DURATION
 MOST_ASKED = 20
 """Script calls for one page, if few of many batches match; each examines 200."""
 MOST_EVENTS = 500
+MOST_HOURS = 192
+"""Hours for which receipts are kept."""
 MOST_ROWS = 10_000
 """Rows examined for one page, if few of them are in the requested state."""
 _BATCHES_CURSOR = re.compile(r"(?P<part>open|ended)(?: (?P<score>[0-9]{1,15}) (?P<before>[A-Z0-9-]{1,40}))?")
@@ -49,6 +53,20 @@ def lanes(context: Context, limit: int) -> Steps[Lanes]:
         found += of_budget.lanes
     found.sort(key=lambda lane: -lane.waiting)
     return Lanes(lanes=tuple(found[:limit]), total=total, looked=looked)
+
+
+def receipts(context: Context, hours: int) -> Steps[list[NumberReceipts]]:
+    """Reads the receipts of the last hours, newest hour first."""
+    if not 0 < hours <= MOST_HOURS:
+        raise InvalidJob([FieldError("hours", FieldCode.OUT_OF_RANGE, f"must be from 1 to {MOST_HOURS}")])
+    since_ms = to_ms(context.now() - timedelta(hours=hours))
+    found: list[NumberReceipts] = []
+    for name in sorted(context.settings.budgets):
+        keys, skip = context.keys(name), 0
+        while page := (yield from ask(scripts.read_receipts(keys, since_ms=since_ms, skip=skip))):
+            found += page
+            skip += scripts.MOST_RECEIPTS
+    return sorted(found, key=lambda one: one.hour, reverse=True)
 
 
 def events(context: Context, budget: str | None, since: int) -> Steps[Events]:

@@ -16,7 +16,7 @@ from outbound_chat.client.steps.why_sentences import (
     pace_sentence,
     spoken,
 )
-from outbound_chat.model.durations import after, length_of
+from outbound_chat.model.durations import after, length_of, mean_of
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.times import from_ms
 from outbound_chat.model.why import WaitReason
@@ -68,10 +68,23 @@ def stops_of(
     job: Job, waiting: WaitFacts, now: datetime, budget: str, line: Line, *, quiet: bool = False
 ) -> Iterator[Stop]:
     """Yields the rules that would stop it now. `quiet`: its sender has quiet hours, whose end may be its `send_at`."""
-    yield from _own_time(job, now, quiet=quiet)
+    capped = _recipient_cap(job, waiting, now)
+    yield from [capped] if capped else _own_time(job, now, quiet=quiet)
     yield from _workers(waiting, budget)
     yield from _gate(waiting, now, budget, first=line.position == 0)
     yield from _pace(waiting, now, budget, line)
+
+
+def _recipient_cap(job: Job, waiting: WaitFacts, now: datetime) -> Stop | None:
+    due = job.next_attempt_at or now
+    if not waiting.capped or job.expires_at <= now or due <= now:
+        return None
+    caps = [f"{most} in {length_of(timedelta(milliseconds=ms))}" for most, ms in waiting.limits["per_recipient"]]
+    sentence = (
+        f"The sender {job.sender} has contacted its number as often as per_recipient allows ({', '.join(caps)}), or "
+        f"other jobs to this number go first; it is checked again {after(due - now)}."
+    )
+    return Stop(reason=WaitReason.RECIPIENT_CAP, sentence=sentence, until=due, scope=f"sender:{job.sender}")
 
 
 def _own_time(job: Job, now: datetime, *, quiet: bool) -> Iterator[Stop]:
@@ -141,8 +154,12 @@ def _gate(waiting: WaitFacts, now: datetime, budget: str, *, first: bool) -> Ite
             yield Stop(reason=reason, sentence=sentence, scope=scope)
         case "chats":
             sentence = f"The {spoken(scope)} has reached its limit of {limits['max_chats']:g} open chats."
-            if chat_ends := waiting.until_ms:
-                sentence += f" The next is assumed to end {after(from_ms(chat_ends) - now)}."
+            if waiting.lasted is not None:
+                lasted = timedelta(seconds=waiting.lasted)
+                sentence += f" Chats lasted {mean_of(waiting.lasted, waiting.seen)}."
+                until = min(until or now + lasted, now + lasted / limits["max_chats"])
+            if until:
+                sentence += f" The next is assumed to end {after(until - now)}."
             ends = first and until is not None
             yield Stop(reason=WaitReason.OPEN_CHATS, sentence=sentence, scope=scope, until=until, ends=ends)
         case "number":

@@ -177,3 +177,4 @@ def require(scope: Scope) -> Callable[..., Awaitable[ScopedClient]]:
 CanEnqueue = Annotated[ScopedClient, Depends(require(Scope.ENQUEUE))]
 CanRead = Annotated[ScopedClient, Depends(require(Scope.READ))]
 CanOperate = Annotated[ScopedClient, Depends(require(Scope.OPERATE))]
+CanIngest = Annotated[ScopedClient, Depends(require(Scope.INGEST))]

@@ -12,7 +12,16 @@ from outbound_chat.http.access.scoped_dead_letters import ScopedDeadLetters
 from outbound_chat.http.access.scoped_jobs import Scoped, ScopedBatches, ScopedJobs
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
-from outbound_chat.model.operations import BudgetStatus, DeadWebhook, Events, Hold, SuppressedPage, WebhookHost
+from outbound_chat.model.contact_events import Outcome
+from outbound_chat.model.operations import (
+    BudgetStatus,
+    DeadWebhook,
+    Events,
+    Hold,
+    NumberReceipts,
+    SuppressedPage,
+    WebhookHost,
+)
 from outbound_chat_config import Sender
 
 WEBHOOK_PAGE = 500
@@ -65,6 +74,11 @@ class ScopedClient:
     def events(self) -> "ScopedEvents":
         """Events."""
         return ScopedEvents(*self._parts)
+
+    @property
+    def contact_events(self) -> "ScopedContactEvents":
+        """Contact events."""
+        return ScopedContactEvents(*self._parts)
 
 
 @dataclass(frozen=True)
@@ -178,6 +192,11 @@ class ScopedBudgets(Scoped):
         self._restrictions.require_none()
         return await self._client.budgets()
 
+    async def receipts(self, hours: int) -> list[NumberReceipts]:
+        """Returns the receipts by source number and hour, of all senders."""
+        self._restrictions.require_none()
+        return await self._client.receipts(hours=hours)
+
     def senders(self) -> dict[str, Sender]:
         """Returns the senders that the key may use."""
         return self._restrictions.known_senders()
@@ -219,3 +238,12 @@ class ScopedEvents(Scoped):
         found = await self._client.events(budget=name, since=since, wait=wait)
         await self._restrictions.check()
         return found
+
+
+class ScopedContactEvents(Scoped):
+    """Contact events. They are of all tenants and senders, so they require a key without restrictions."""
+
+    async def ingest(self, events: Sequence[object]) -> list[Outcome]:
+        """Applies events."""
+        self._restrictions.require_none()
+        return await self._client.ingest_contact_events(events)

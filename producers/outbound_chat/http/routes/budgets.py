@@ -11,7 +11,7 @@ from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import check_hold, read_fields
 from outbound_chat.http.wire.request_schemas import HOLD_BODY
-from outbound_chat.http.wire.response_models import BudgetList, HoldList, Released, SenderList
+from outbound_chat.http.wire.response_models import BudgetList, HoldList, ReceiptList, Released, SenderList
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError
 from outbound_chat.request import FieldCode
@@ -31,6 +31,20 @@ SCOPES = ("budget", "sender", "instance", "tenant", "batch")
 async def budgets(scoped: CanRead) -> Response:
     """Returns the rate, jobs, workers and holds of each budget."""
     return json_response({"budgets": await scoped.budgets.status()})
+
+
+@router.get(
+    "/receipts",
+    operation_id="readReceipts",
+    summary="List receipts by source number",
+    responses=responses(ReceiptList),
+)
+async def receipts(
+    scoped: CanRead,
+    hours: Annotated[int, Query(ge=1, le=192, description="How many hours to go back.")] = 24,
+) -> Response:
+    """Returns of how many messages each source number got receipts, by hour, whether or not their jobs are known."""
+    return json_response({"receipts": await scoped.budgets.receipts(hours)})
 
 
 @router.get(

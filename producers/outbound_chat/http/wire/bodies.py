@@ -85,10 +85,11 @@ async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[s
     return found
 
 
-async def json_value(request: Request, *, may_be_empty: bool = False) -> Any:
-    """Returns the body as JSON; an empty object if there is no body and none is required."""
+async def json_value(request: Request, *known: str, may_be_empty: bool = False) -> Any:
+    """Returns the body as JSON; an empty object if there is no body and none is required. `known`: its media types."""
+    known = known or (JSON_TYPE,)
     if not may_be_empty:
-        media_type(request, JSON_TYPE)
+        media_type(request, *known)
     most = service_of(request).settings.http.max_body_bytes
     body = bytearray()
     async for part in parts_of(request):
@@ -99,7 +100,7 @@ async def json_value(request: Request, *, may_be_empty: bool = False) -> Any:
     if may_be_empty:  # a chunked body has no length in its headers
         if not body:
             return {}
-        media_type(request, JSON_TYPE)
+        media_type(request, *known)
     try:
         return _parsed(body) if len(body) <= PARSED_AT_ONCE else await asyncio.to_thread(_parsed, body)
     except TooManyMembers as error:

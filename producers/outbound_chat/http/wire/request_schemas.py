@@ -273,3 +273,22 @@ SUPPRESS_BODY = json_body(
 UNSUPPRESS_BODY = json_body(
     "NumbersToUnsuppress", "Numbers that the sender may contact again.", _EXAMPLE, _NUMBERS, "numbers"
 )
+MOST_EVENTS = 1_000
+_EVENT = named(
+    "ContactEvent",
+    {
+        "type": "object",
+        "additionalProperties": True,
+        "description": "An event as EventBridge or SNS sends it, or only its `detail`.",
+    },
+)
+_EVENTS = named(
+    "ContactEvents",
+    {"type": "array", "items": _EVENT, "maxItems": MOST_EVENTS, "description": "Events, in any order."},
+)
+_EVENT_EXAMPLE = {
+    "source": "aws.connect",
+    "detail-type": "Amazon Connect Contact Event",
+    "detail": {"eventType": "DISCONNECTED", "contactId": "5a6b7c8d-1111-4222-8333-444455556666", "channel": "CHAT"},
+}
+EVENTS_BODY = body_of({"application/json": {"schema": {"oneOf": [_EVENT, _EVENTS]}, "example": _EVENT_EXAMPLE}})

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from outbound_chat.model.batches import Batch
+from outbound_chat.model.contact_events import Outcome
 from outbound_chat.model.contacts import ContactFact, Delivery
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Attempt, Job, Webhook
@@ -18,6 +19,7 @@ from outbound_chat.model.operations import (
     Event,
     Hold,
     JobPage,
+    NumberReceipts,
     SuppressedNumber,
     SuppressedPage,
     WebhookHost,
@@ -29,7 +31,7 @@ _CONFIG = ConfigDict(use_attribute_docstrings=True, extra="forbid", json_schema_
 # https://docs.pydantic.dev/latest/concepts/dataclasses/#dataclass-config
 for _record in (
     *(Attempt, Batch, BatchPage, BudgetStatus, Cancellation, ContactFact, DeadLetters, DeadWebhook, Delivery, Event),
-    *(FieldError, Hold, Job, JobPage, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
+    *(FieldError, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
 ):
     _record.__pydantic_config__ = _CONFIG  # type: ignore[union-attr]
 
@@ -171,6 +173,13 @@ class Released(_Model):
     """Whether there was a hold to release."""
 
 
+class ReceiptList(_Model):
+    """Receipts by source number and hour."""
+
+    receipts: list[NumberReceipts]
+    """One entry for each number and hour, newest hour first."""
+
+
 class BudgetList(_Model):
     """All budgets."""
 
@@ -201,6 +210,16 @@ class Changed(_Model):
 
     changed: int
     """Numbers added or removed."""
+
+
+class Ingested(_Model):
+    """What became of events."""
+
+    counts: dict[str, int]
+    """How many events had each outcome."""
+    outcomes: list[Outcome]
+    """The outcome of each event, in their order: `changed`, `same`, `unmatched`, `late`, `foreign`, `unknown` or
+    `unreadable`."""
 
 
 class WebhookHostList(_Model):

@@ -32,7 +32,14 @@ from outbound_chat.store.scripts.batches import (
     read_shared,
 )
 from outbound_chat.store.scripts.budgets import read_budget, read_key_ids
-from outbound_chat.store.scripts.contact_events import MOST_CHANGES, Recording, read_recording, record_contacts
+from outbound_chat.store.scripts.contact_events import (
+    MOST_CHANGES,
+    Recording,
+    note_polls,
+    read_contact_events,
+    read_recording,
+    record_contacts,
+)
 from outbound_chat.store.scripts.dead import (
     DeadCursor,
     Replayed,
@@ -78,6 +85,7 @@ from outbound_chat.store.scripts.jobs import (
 )
 from outbound_chat.store.scripts.lanes import MOST_LANES, read_lanes
 from outbound_chat.store.scripts.lists import MOST_BATCHES, ListedBatches, Part, read_batches
+from outbound_chat.store.scripts.lost_ends import WatchedInstance, note_swept, watch_chats
 from outbound_chat.store.scripts.merging import merged
 from outbound_chat.store.scripts.pumps import (
     Claimed,
@@ -95,8 +103,10 @@ from outbound_chat.store.scripts.pumps import (
     finish,
     leave,
     maintain,
+    recount,
     renew,
 )
+from outbound_chat.store.scripts.receipts import MOST_RECEIPTS, read_receipts
 from outbound_chat.store.scripts.suppression import (
     FIRST_PAGE,
     Listed,

@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
-from outbound_chat.model.contact_events import Change, Outcome, Place
+from outbound_chat.model.contact_events import Change, ContactEventStatus, Outcome, Place
 from outbound_chat.model.ids import split_id
+from outbound_chat.model.times import from_ms
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
+from outbound_chat.store.scripts.batches import is_count
 
 MOST_CHANGES = 100
 """Changes that one script applies."""
@@ -28,6 +32,7 @@ def record_contacts(
             change.waits_at,
             json.dumps(change.facts),
             *_place(change.place),
+            json.dumps([asdict(receipt) for receipt in change.receipts]),
         )
     return ScriptCall("record_contacts", keys, args, lambda reply: [Outcome(word) for word in reply])
 
@@ -41,6 +46,7 @@ def _place(place: Place | None) -> tuple[str, str, str]:
         "until_ms": place.until_ms,
         "count_all": place.count_all,
         "seconds": place.seconds,
+        "asked": place.asked,
     }
     return place.move, place.instance, json.dumps(rest)
 
@@ -63,3 +69,38 @@ class Recording(NamedTuple):
 def read_recording(keys: Keys) -> ScriptCall[Recording]:
     """Reads whether events about the budget's contacts can be expected."""
     return ScriptCall("read_recording", keys, [], lambda reply: Recording(int(reply[0]) > 0, int(reply[1]) > 0))
+
+
+def note_polls(keys: Keys, *, polls: int, returned: int, error: str) -> ScriptCall[str]:
+    """Records receives of the queue, and how many of their unmatched events will come again."""
+    return ScriptCall("note_polls", keys, [polls, returned, error], str)
+
+
+def read_contact_events(keys: Keys, instances: Sequence[str]) -> ScriptCall[ContactEventStatus]:
+    """Reads counts, and the open chats of the instances."""
+
+    def read(reply: list[Any]) -> ContactEventStatus:
+        first = 1 + 3 * len(instances)
+        known = dict(rows(reply, first, 2))
+        chats = dict(zip(instances, rows(reply[:first], 1, 3), strict=True))
+
+        def counts(prefix: str = "") -> dict[str, int]:
+            found = {name.removeprefix(prefix): known[name] for name in known if name.startswith(prefix)}
+            return {name: int(value) for name, value in found.items() if value and is_count(value)}
+
+        times = {instance: from_ms(ms) for instance, ms in counts("last:").items()}
+        return ContactEventStatus(
+            budget=keys.budget,
+            records_contacts=reply[0] == 1,
+            outcomes={word: counts().get(word, 0) for word in Outcome},
+            matched=counts("matched:"),
+            last_events={instance: times.get(instance) for instance in instances},
+            open_chats={instance: is_open for instance, (is_open, *_) in chats.items()},
+            lasted_seconds={instance: float(lasted) for instance, (_, lasted, _) in chats.items() if lasted},
+            seen={instance: seen for instance, (*_, seen) in chats.items() if seen},
+            polls=counts().get("polls", 0),
+            polled_at=from_ms(counts().get("polled_ms", 0)) if "polled_ms" in known else None,
+            poll_error=known.get("poll_error") or None,
+        )
+
+    return ScriptCall("read_contact_events", keys, list(instances), read)

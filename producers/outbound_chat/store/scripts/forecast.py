@@ -62,7 +62,13 @@ def _lane(facts: Sequence[Any], parts: float = 1.0) -> LaneDemand:
 def _chats(facts: Mapping[str, Any]) -> Chats:
     ends = list(facts["ends"] or ())
     curve = Curve([ms / 1000 for _, ms in ends], [float(position) for position, _ in ends])
-    return Chats(most=facts["most"], open=facts["open"], ends=curve if ends else Curve((0.0,), (0.0,)))
+    return Chats(
+        most=facts["most"],
+        open=facts["open"],
+        ends=curve if ends else Curve((0.0,), (0.0,)),
+        lasted=facts.get("lasted"),
+        seen=facts.get("seen", 0),
+    )
 
 
 def held_by(owner: str, scope: str, reason: str) -> str:

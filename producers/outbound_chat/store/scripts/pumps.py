@@ -1,6 +1,6 @@
 """The calls of pumps and wakers: claim, finish, renew, leave, maintain."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -34,6 +34,9 @@ class ClaimedJob:
     look: bool
     """Whether the suppression lists must be checked before the call: the claim could not read the number."""
     request: str = field(repr=False)
+    recount: bool = False
+    """Whether its recipient can't be compared with the contacts that are counted, so that no call may be made; after
+    `recount`, the next claim can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +212,8 @@ def _claimed_job(local_id: str, raw_head: str, request: str, look: int) -> Claim
         batch=lane.batch,
         token=head[Field.TOKEN],
         claimed_ms=head[Field.DUE],
-        look=look == 1,
+        look=look in {1, 3},
+        recount=look > 1,
         request=request,
     )
 
@@ -239,6 +243,17 @@ def finish(keys: Keys, results: Sequence[Result]) -> ScriptCall[list[StoredState
             int(result.called),
         )
     return ScriptCall("finish", keys, args, list)
+
+
+def recount(
+    keys: Keys, *, local_id: str, claim: str, request: str, marks: Mapping[str, str]
+) -> ScriptCall[Literal["ok", "stale", "unknown"]]:
+    """Makes a claimed job's recipient comparable; `unknown`: contacts are counted in a form that `marks` does not have.
+
+    `marks`: the number in each form that the caller knows; `request`: has it in the form that is counted.
+    """
+    args = [local_id, claim, request, *(part for mark in marks.items() for part in mark)]
+    return ScriptCall("recount", keys, args, lambda reply: reply)
 
 
 def renew(

@@ -50,6 +50,12 @@ class WaitFacts:
     """Requests for a pump without an answer."""
     lacking: str
     """Name of the encryption key that it needs and no worker has; empty: none."""
+    capped: bool
+    """Whether it waits because its recipient was contacted as often as the sender may."""
+    lasted: float | None
+    """How many seconds chats of its instance lasted on average, for the rule `chats`; None: not known."""
+    seen: int
+    """Of how many chats."""
 
 
 def _fact(kind: Any, text: str) -> object:

@@ -1,14 +1,15 @@
 -- record_contacts: applies what events say of contacts: to the jobs that started them, and to the open chats.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] passed: JSON object, outcome -> number of events that changed nothing, which are only counted
--- ARGV    7 for each change:
+-- ARGV    8 for each change:
 --   contacts (ids, separated by spaces), values (ids of contacts or jobs, separated by spaces), waits_at (contact, '':
---   the facts don't wait), facts (JSON), place ('open', 'end', 'move', or ''), instance, rest (of the place, JSON)
+--   the facts don't wait), facts (JSON), place ('open', 'end', 'move', or ''), instance, rest (of the place, JSON),
+--   receipts (JSON)
 -- reply   an outcome for each change: 'changed', 'same', 'unmatched', 'late'
 -- keeps   the state of a job and the counts by state never change; a repeat changes nothing; whatever the order of the
 --         changes, the same facts and the same open chats remain
--- uses: attempts contact_facts gates records
-local WIDTH = 7
+-- uses: attempts contact_facts gates receipts records
+local WIDTH = 8
 local RECORDED_MS = 7 * 86400000
 local LIFETIMES, LIFETIMES_KEPT_MS = 200, 8 * 86400000
 -- A chat of which nothing is known, not even when it began.
@@ -95,6 +96,18 @@ local function move_place(move, instance, place, facts, head)
   return not over and open_place(chats, place, until_ms)
 end
 
+-- Count receipts for their numbers. Return the outcome: one that names nobody is no less for that.
+local function count_receipts(said, word, names_none)
+  local is_new = false
+  for _, receipt in ipairs(said) do
+    is_new = receipts.count(receipt, word ~= 'unmatched') or is_new
+  end
+  if #said > 0 and names_none then
+    return is_new and 'changed' or 'same'
+  end
+  return word
+end
+
 local function count(outcome, by)
   try('HINCRBY', key('contact_events'), outcome, by)
 end
@@ -114,8 +127,11 @@ for i = 2, #ARGV, WIDTH do
     if move == 'end' and is_new and place.seconds >= 0 then
       note_lifetime(instance, place.seconds)
     end
-    try('HSET', key('contact_events'), 'last:' .. instance, digits(NOW))
+    if not place.asked then
+      try('HSET', key('contact_events'), 'last:' .. instance, digits(NOW))
+    end
   end
+  word = count_receipts(cjson.decode(ARGV[i + 7]), word, ARGV[i] == '' and ARGV[i + 1] == '')
   outcomes[word] = (outcomes[word] or 0) + 1
   reply[#reply + 1] = word
 end

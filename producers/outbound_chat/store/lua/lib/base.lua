@@ -32,7 +32,8 @@ local function digits(number)
 end
 
 -- What servers answer when a key has another type or content than ours: another program wrote it.
-local NOT_OURS = { 'WRONGTYPE', 'not an integer', 'would overflow', 'equal or smaller than the target stream' }
+local NOT_OURS = { 'WRONGTYPE', 'not an integer', 'would overflow', 'equal or smaller than the target stream',
+  'INVALIDOBJ' }
 
 -- Run a command and return its answer (false for nothing), or nil if another program wrote its key; a write has then
 -- changed nothing. Every other error is raised.

@@ -1,7 +1,7 @@
 -- forecast: reads what a forecast needs: the budget, what stops a lane, its own jobs, and the lanes that compete with
 -- it. It reads a bounded number of keys however many jobs wait: of many lanes, those that it reads represent the rest.
 -- It writes nothing.
--- uses: gates key_holders lanes records token_bucket workers
+-- uses: gates instance_chats key_holders lanes records token_bucket workers
 local forecast = {}
 
 local MOST_TENANTS, MOST_LANES, SAMPLES = 6, 3, 16
@@ -97,8 +97,8 @@ local function mean_parts(lane)
   return seen > 0 and parts / seen or 1
 end
 
--- Return the open chats of the instance: how many it may have and has, and when some of them end (position and ms from
--- now).
+-- Return the open chats of the instance: how many it may have and has, when some of them end (position and ms from
+-- now), and how long chats lasted, if that is known.
 local function chats_of(limits)
   local chats = key('chats:' .. limits.instance)
   local all, over = redis.call('ZCARD', chats), redis.call('ZCOUNT', chats, '-inf', NOW)
@@ -107,7 +107,8 @@ local function chats_of(limits)
     local chat = redis.call('ZRANGE', chats, over + place - 1, over + place - 1, 'WITHSCORES')
     ends[#ends + 1] = { place, tonumber(chat[2]) - NOW }
   end
-  return { most = limits.max_chats, open = all - over, ends = ends }
+  local lasted, seen = instance_chats.lasted(limits.instance)
+  return { most = limits.max_chats, open = all - over, ends = ends, lasted = lasted, seen = seen }
 end
 
 -- Return what stops the lane's first job: a key that no live worker has; nil: nothing.

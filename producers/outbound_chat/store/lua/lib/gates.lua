@@ -22,7 +22,13 @@ local function is_limits(limits)
       return false
     end
   end
-  return type(limits.instance) == 'string' and is('number', 'string') and is('peers', 'table')
+  for _, cap in ipairs(is('per_recipient', 'table') and limits.per_recipient or {}) do
+    if type(cap) ~= 'table' or not number_in(cap[1], 1, 1e6) or not number_in(cap[2], 1, 1e13) then
+      return false
+    end
+  end
+  return type(limits.instance) == 'string' and (limits.per_recipient == nil or type(limits.mark_form) == 'string')
+    and is('per_recipient', 'table') and is('number', 'string') and is('peers', 'table')
     and is('concurrency', 'number') and is('max_chats', 'number') and (limits.peers or not limits.max_chats)
     and (limits.number_rate == nil or (number_in(limits.number_rate, 1e-9, 1e9) and limits.number))
 end

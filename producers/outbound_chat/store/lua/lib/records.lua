@@ -9,6 +9,7 @@ local OLDEST_VERSION = 1
 local HISTORY_LENGTH = 5
 -- Five entries of a history, with the longest possible messages, take a tenth of it.
 local LONGEST_HEAD = 65536
+local ENCRYPTED = '^encrypted:[^:]*:([^:]*):'
 local LAST_MS = 253402300799999 -- the end of the year 9999: Python knows no later time
 
 local STATES = { queued = true, sending = true, sent = true, failed = true, expired = true, cancelled = true,
@@ -97,6 +98,18 @@ end
 -- Return the row of a batch that the job is, which its id contains too; 0 for a single job.
 function records.row_in_id(id)
   return tonumber(string.match(id, '%-(%d+)$') or 0)
+end
+
+-- Return the number of a stored request, or nil if it is encrypted or missing; and the blind index of an encrypted one.
+function records.number_of(request)
+  local index = string.match(request, ENCRYPTED)
+  if index then
+    return nil, index
+  end
+  local body = json_table(request) or {}
+  local endpoint = body.DestinationEndpoint
+  local number = body.to or type(endpoint) == 'table' and endpoint.Address
+  return type(number) == 'string' and number or nil, ''
 end
 
 -- Read a job: the same results as `parse`, with the batch in the lane.

@@ -2,8 +2,7 @@
 -- uses: lanes records suppression_lists transitions
 local suppression = {}
 
-local LISTED = 'the number is on the suppression list of the sender'
-local ENCRYPTED = '^encrypted:[^:]*:([^:]*):'
+suppression.LISTED = 'the number is on the suppression list of the sender'
 local lists
 
 before_each_call('suppression', function()
@@ -25,18 +24,6 @@ local function lists_of(sender)
   return lists[sender]
 end
 
--- Return the number of a stored request, or nil if it is encrypted or missing; and the blind index of an encrypted one.
-local function number_of(request)
-  local index = string.match(request, ENCRYPTED)
-  if index then
-    return nil, index
-  end
-  local body = json_table(request) or {}
-  local endpoint = body.DestinationEndpoint
-  local number = body.to or type(endpoint) == 'table' and endpoint.Address
-  return type(number) == 'string' and number or nil, ''
-end
-
 -- Whether the job's number is on a list; and whether the worker, which knows the number, must check a list in which
 -- numbers are written in another form than in the job: encryption was switched on or off between the two.
 function suppression.is_listed(head, request)
@@ -47,7 +34,7 @@ function suppression.is_listed(head, request)
   elseif not has.plain and not has.indexed then
     return false, false
   end
-  local number, index = number_of(request)
+  local number, index = records.number_of(request)
   local indexed = has.indexed and string.sub(index, 1, #has.key) == has.key
   if number and has.plain and redis.call('HEXISTS', has.plain, number) == 1
     or indexed and redis.call('HEXISTS', has.indexed, index) == 1 then
@@ -56,10 +43,10 @@ function suppression.is_listed(head, request)
   return false, (has.plain and not number or has.indexed and not indexed) and true or false
 end
 
--- End a waiting job whose number is on the list.
-function suppression.suppress(id, head, request)
+-- End a waiting job whose number must not be contacted.
+function suppression.suppress(id, head, request, reason)
   local outcome = head[MAYBE_SENT] > 0 and 'uncertain'
-  records.add_history(head, { NOW, outcome or 'failed', 'suppressed', '', LISTED, '' })
+  records.add_history(head, { NOW, outcome or 'failed', 'suppressed', '', reason, '' })
   transitions.finalize(id, head, request, 'waiting', 'failed')
 end
 

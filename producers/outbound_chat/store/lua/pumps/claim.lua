@@ -10,7 +10,8 @@
 --         pace_ms: time to the next token, 0: there were enough; wakeup: nonce with which the caller must start one
 --         more pump, '': none; newer: due jobs of a newer version that were left to its workers; waiting: 1 if these
 --         were all and the pump was registered, as after 'empty'; until_ms: as there; look: 1 if the caller must check
---         whether the number is on a suppression list, since this script can't read it
+--         whether the number is on a suppression list, since this script can't read it; 2 more if it must `recount` the
+--         job's recipient and return the job
 --         {'empty', now_ms, waiting, until_ms, rule, newer}; waiting: 1 if the pump was registered and must wait on
 --         `poke`; until_ms: time to the next due job, or until a rule may open, -1: neither is known; rule: the rule
 --         that blocks due jobs and its scope, such as 'hold sender:sms', '' if there is none
@@ -19,9 +20,9 @@
 --         {'dismissed'}: another pump answered the request; this one ends
 --         {'unconfigured'}: the budget has no settings
 -- keeps   a job is in its lane or leased, never both; a repeat gives the same jobs and takes no token again; it never
---         returns a job whose number is on its sender's suppression list
--- uses: attempts counts fair_share gates holds lanes pump_requests records ring suppression token_bucket transitions
--- uses: unblock
+--         returns a job whose number is on its sender's suppression list, or has been contacted as often as allowed
+-- uses: attempts counts fair_share gates holds lanes pump_requests recipients records ring suppression token_bucket
+-- uses: transitions unblock
 local pump, claim, wanted, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local MOST = 500
 local CLAIM_MEMORY_MS = 60000
@@ -31,7 +32,7 @@ local reply, newer = { 'claimed', NOW, 0, '', 0, 0, -1 }, 0
 
 local function add_to_reply(id, head, request, look)
   reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = id, cjson.encode(head), request
-  reply[#reply + 1] = look and 1 or 0
+  reply[#reply + 1] = (look and 1 or 0) + (recipients.must_recount(head, request) and 2 or 0)
 end
 
 -- Return the reply to the pump's last claim; nil: there is none, or it is unreadable and that claim's leases run out.
@@ -87,7 +88,9 @@ local function admit(job, lane, batch)
   else
     local listed, look = suppression.is_listed(head, request)
     if listed then
-      suppression.suppress(id, head, request)
+      suppression.suppress(id, head, request, suppression.LISTED)
+      return false
+    elseif not recipients.admit(id, head, request, lease_ms) then
       return false
     end
     start_attempt(id, head, request, look)
@@ -167,8 +170,8 @@ local function empty()
   local until_ms = next_ms()
   local rule = blocking_rule()
   if ring.has_work() then
-    -- All jobs that this claim read had expired, and more are due; or a newer version wrote them, and more of its jobs
-    -- may be due.
+    -- All jobs that this claim read have ended or wait for their recipients, and more are due; or a newer version wrote
+    -- them, and more of its jobs may be due.
     until_ms = newer > 0 and PUT_OFF_MANY_MS or 0
   end
   return { 'empty', NOW, register(), until_ms, rule, newer }

@@ -10,7 +10,7 @@
 --         'gone' (no record) or 'newer' (a newer version wrote it: nothing changed, and its lease runs out)
 -- keeps   only the claim that has the lease moves a job, but a ContactId is recorded whenever it comes; a job that may
 --         have been sent ends `sent` or `uncertain`; a repeat changes nothing
--- uses: attempts contact_facts counts gates holds lanes records token_bucket transitions
+-- uses: attempts contact_facts counts gates holds lanes recipients records token_bucket transitions
 local WIDTH = 15
 -- The position of each value of a result after its id.
 local CLAIM_ID, OUTCOME, DELAY_MS, MAYBE, CONTACT_ID, CODE, AWS_CODE, MESSAGE = 1, 2, 3, 4, 5, 6, 7, 8
@@ -58,6 +58,7 @@ local function record_late(id, head, request, contact, chat_ms)
   if from == 'sent' then
     return from
   end
+  recipients.settle(id, head, request, true)
   return end_sent(id, head, contact, chat_ms, function()
     if from == 'queued' then
       return transitions.end_waiting(id, head, request, 'sent')
@@ -81,6 +82,7 @@ local function record(id, head, request, i)
   local called_at, scope = head[DUE], ARGV[i + SCOPE]
   local called = outcome ~= 'not_called' and ARGV[i + CALLED] == '1'
   attempts.finish(id, head)
+  recipients.settle(id, head, request, outcome == 'sent' or ARGV[i + MAYBE] == '1' or head[MAYBE_SENT] > 0)
   holds.settle_probe(id, head[LANE], called and outcome or 'not_called', scope)
   if code == 'throttled' then
     if not is_throttled_again(head) then

@@ -6,7 +6,7 @@
 -- reply   nonce with which the caller must start a successor; '': none is needed
 -- keeps   due work has a pump, or a request for one; jobs that the pump never received wait again, as if they had not
 --         been claimed
--- uses: attempts counts holds pump_requests records ring token_bucket transitions unblock
+-- uses: attempts counts holds pump_requests recipients records ring token_bucket transitions unblock
 local pump, unanswered = ARGV[1], ARGV[3]
 local memory = key('claims:' .. pump)
 local LATE_MS = 60000
@@ -21,6 +21,7 @@ local function give_back_jobs()
     local head, request = records.load(id)
     if head and head[STATE] == 'sending' and head[CLAIM] == claim then
       attempts.finish(id, head)
+      recipients.settle(id, head, request, head[MAYBE_SENT] > 0)
       holds.settle_probe(id, head[LANE], 'not_called')
       attempts.return_parts(head)
       head[ATTEMPTS] = head[ATTEMPTS] - 1

@@ -11,7 +11,7 @@
 --         courier: 1 if the caller must start a courier
 -- keeps   what a newer version wrote stays as it is; requests of final jobs are removed in time; a lost lease makes its
 --         job `maybe_sent`; every job expires, held or not
--- uses: attempts cancel_sweep clock_step counts holds listing paging pump_requests purge records ring
+-- uses: attempts cancel_sweep clock_step counts holds listing paging pump_requests purge recipients records ring
 -- uses: token_bucket transitions unblock webhook_delivery webhooks workers
 local SOON_MS = 1000
 local SWEEP_AGAIN_MS = 20
@@ -30,6 +30,7 @@ local function lose_lease(id)
     if head[MAYBE_SENT] == 0 then
       head[MAYBE_SENT] = head[DUE]
     end
+    recipients.settle(id, head, request, true)
     records.add_history(head, { head[DUE], 'retry', 'lease_lost', '', '', '' })
     transitions.requeue(id, head, request, NOW)
   end

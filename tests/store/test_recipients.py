@@ -1,0 +1,526 @@
+"""A cap on how often a sender contacts one number: the claim keeps it, whatever batches, pumps and clocks do."""
+
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from outbound_chat.model.jobs import JobState, Priority
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import Claimed
+
+from .clocked import START_MS, ClockedLedger
+from .ledger import LEASE_MS, Ledger, lane
+from .test_suppression import NUMBER, OTHER, to
+from .test_suppression_encrypted import KEY, MARK, OTHER_KEY, sealed
+
+MINUTE_MS = 60_000
+WINDOW_MS = 10 * MINUTE_MS
+DAY_MS = 24 * 60 * MINUTE_MS
+_claims = count()
+
+
+def cap(ledger: Ledger, *caps: list[int], over_cap: str = "wait", form: str = "", **limits: Any) -> None:
+    """Gives the sender caps, pairs of contacts and ms; by default one contact in ten minutes."""
+    own = {"per_recipient": list(caps) or [[1, WINDOW_MS]], "over_cap": over_cap, "mark_form": form}
+    ledger.configure(senders={"sms": own | limits}, version=f"v{next(_claims)}")
+
+
+def taken(ledger: Ledger, wanted: int = 500) -> dict[str, str]:
+    """The jobs that a claim gives now, with its id; there may be none."""
+    claim = f"c{next(_claims)}"
+    answer = ledger.claim(claim_id=claim, wanted=wanted)
+    return {job.local_id: claim for job in answer.jobs} if isinstance(answer, Claimed) else {}
+
+
+def send(ledger: Ledger) -> list[str]:
+    """Lets all that may go now be sent, and gives their ids."""
+    jobs = taken(ledger)
+    for local_id, claim in jobs.items():
+        assert ledger.finish(local_id, claim, "sent", contact_id=f"c-{local_id}") == "sent"
+    return list(jobs)
+
+
+def due_in(ledger: ClockedLedger, local_id: str) -> int:
+    return int(ledger.head(local_id)[5]) - ledger.clock.now_ms
+
+
+def test_jobs_over_the_cap_wait_without_a_call_an_attempt_or_a_token(clocked: ClockedLedger) -> None:
+    """They are over the cap whatever brings them: a batch, its other rows, or a single job."""
+    cap(clocked)
+    batch = clocked.open_batch()
+    rows = clocked.add(2, lane=batch, request=to(NUMBER))
+    single, urgent = clocked.add(1, request=to(NUMBER)) + clocked.add(1, lane=lane(Priority.URGENT), request=to(NUMBER))
+    (other,) = clocked.add(1, request=to(OTHER))
+
+    assert set(send(clocked)) == {urgent, other}
+    for waiting in (*rows, single):
+        job = clocked.job(waiting)
+        assert (job.state, job.attempts, job.history) == (JobState.QUEUED, 0, ())
+    # The rate is exact about the two that went.
+    assert float(clocked.redis.hget(clocked.key("bucket"), "tokens")) == pytest.approx(9_998, abs=1)
+
+
+def test_one_of_them_goes_as_soon_as_the_window_allows(clocked: ClockedLedger) -> None:
+    """And only one: a window that opens is not a reason to send all that has gathered."""
+    cap(clocked)
+    jobs = clocked.add(4, request=to(NUMBER))
+    assert send(clocked) == jobs[:1]
+    for sent in jobs[1:]:
+        clocked.clock.now_ms += WINDOW_MS
+        assert send(clocked) == []
+        clocked.clock.now_ms += 1
+        assert send(clocked) == [sent]
+
+
+def test_each_of_them_is_looked_at_about_when_its_turn_comes(clocked: ClockedLedger) -> None:
+    """A hundred that were looked at with each free place would cost a large backlog most of a server."""
+    cap(clocked, [1, DAY_MS])
+    jobs = clocked.add(5, request=to(NUMBER), expires_ms=START_MS + 9 * DAY_MS)
+    send(clocked)
+    later = DAY_MS + WINDOW_MS
+    waits = [due_in(clocked, local_id) for local_id in jobs[1:]]
+    assert waits == [DAY_MS + 1, later, later, later], (
+        "the first knows its time; others are looked at if it does not go"
+    )
+    clocked.clock.now_ms += DAY_MS + 1
+    assert send(clocked) == [jobs[1]]
+    assert [due_in(clocked, local_id) for local_id in jobs[2:]] == [DAY_MS + 1, WINDOW_MS - 1, WINDOW_MS - 1]
+
+
+def test_all_caps_of_a_sender_are_kept(clocked: ClockedLedger) -> None:
+    cap(clocked, [1, WINDOW_MS], [3, DAY_MS])
+    clocked.add(5, request=to(NUMBER), expires_ms=START_MS + 9 * DAY_MS)
+    times: list[int] = []
+    for _ in range(2 * 24 * 12):
+        times += [clocked.clock.now_ms - START_MS] * len(send(clocked))
+        clocked.clock.now_ms += 5 * MINUTE_MS
+    assert times == [0, 15 * MINUTE_MS, 30 * MINUTE_MS, DAY_MS + 5 * MINUTE_MS, DAY_MS + 20 * MINUTE_MS]
+
+
+def test_a_cap_counts_for_its_sender(clocked: ClockedLedger) -> None:
+    """A customer who got the news of one may still get the code of another."""
+    limits = {"per_recipient": [[1, WINDOW_MS]], "over_cap": "wait", "mark_form": ""}
+    clocked.configure(senders={"sms": limits, "codes": limits, "free": {}})
+    clocked.add(2, request=to(NUMBER))
+    clocked.add(2, lane=lane(sender="codes"), request=to(NUMBER))
+    clocked.add(2, lane=lane(sender="free"), request=to(NUMBER))
+    assert len(taken(clocked)) == 4
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fields", "sent_again"),
+    [
+        ("not_called", {}, 1),
+        ("failed", {"code": "invalid_request"}, 1),
+        ("retry", {"code": "service_error", "delay_ms": DAY_MS}, 1),
+        ("hold", {"code": "access_denied", "scope": "instance:i-2", "delay_ms": DAY_MS}, 1),
+        ("failed", {"code": "no_answer", "maybe_sent": True}, 0),
+        ("retry", {"code": "no_answer", "maybe_sent": True, "delay_ms": DAY_MS}, 0),
+    ],
+)
+def test_a_place_is_given_back_if_there_certainly_was_no_contact(
+    clocked: ClockedLedger, outcome: str, fields: dict[str, Any], sent_again: int
+) -> None:
+    """A call without an answer may have made the contact, so its place stays taken."""
+    cap(clocked)
+    first, _ = clocked.add(2, request=to(NUMBER))
+    ((local_id, claim),) = taken(clocked).items()
+    assert local_id == first
+    clocked.finish(local_id, claim, outcome, **fields)
+    assert len(taken(clocked)) == sent_again
+
+
+def test_a_call_that_no_pump_got_gives_its_place_back(clocked: ClockedLedger) -> None:
+    cap(clocked)
+    clocked.add(2, request=to(NUMBER))
+    ((local_id, claim),) = taken(clocked).items()
+    clocked.leave(unanswered=claim)
+    clocked.cancel(local_id)
+    assert len(taken(clocked)) == 1
+
+
+def test_a_place_stays_taken_if_an_earlier_call_may_have_made_the_contact(clocked: ClockedLedger) -> None:
+    """The second call was not made, but the first was."""
+    cap(clocked)
+    clocked.add(2, request=to(NUMBER))
+    ((first, claim),) = taken(clocked).items()
+    clocked.finish(first, claim, "retry", code="no_answer", maybe_sent=True)
+    clocked.clock.now_ms += MINUTE_MS
+    ((again, claim),) = taken(clocked).items()
+    clocked.finish(again, claim, "not_called", delay_ms=DAY_MS)
+    clocked.clock.now_ms += WINDOW_MS - 1
+    assert (again, taken(clocked)) == (first, {})
+
+
+def test_a_retry_waits_for_its_own_time_after_it_waited_for_its_recipient(clocked: ClockedLedger) -> None:
+    """What advances the jobs that wait for a number must not shorten a pause between calls."""
+    cap(clocked)
+    clocked.add(3, request=to(NUMBER))
+    send(clocked)
+    clocked.clock.now_ms += WINDOW_MS + 1
+    ((second, claim),) = taken(clocked).items()
+    clocked.finish(second, claim, "retry", code="service_error", delay_ms=5 * WINDOW_MS)
+    send(clocked)
+    assert due_in(clocked, second) == 5 * WINDOW_MS
+
+
+def test_a_retry_of_a_job_does_not_count_twice(clocked: ClockedLedger) -> None:
+    """Its own call, which may have made the contact, must not keep it from being repeated with its token."""
+    cap(clocked)
+    clocked.add(2, request=to(NUMBER))
+    ((local_id, claim),) = taken(clocked).items()
+    clocked.finish(local_id, claim, "retry", code="no_answer", maybe_sent=True, delay_ms=MINUTE_MS)
+    clocked.clock.now_ms += MINUTE_MS
+    assert list(taken(clocked)) == [local_id]
+
+
+def test_the_window_begins_when_the_call_ended(clocked: ClockedLedger) -> None:
+    """AWS counts a contact when the call arrives, which may be long after the claim."""
+    cap(clocked)
+    clocked.add(2, request=to(NUMBER))
+    ((local_id, claim),) = taken(clocked).items()
+    clocked.clock.now_ms += 20_000
+    clocked.finish(local_id, claim, "sent", contact_id="c")
+    clocked.clock.now_ms += WINDOW_MS
+    assert taken(clocked) == {}
+    clocked.clock.now_ms += 1
+    assert len(taken(clocked)) == 1
+
+
+def test_a_lost_lease_counts_as_a_contact(clocked: ClockedLedger) -> None:
+    """Its worker may have called just before it died."""
+    cap(clocked)
+    first, second = clocked.add(2, request=to(NUMBER))
+    taken(clocked)
+    clocked.clock.now_ms += LEASE_MS + 1
+    assert clocked.maintain().lost == 1
+    assert list(taken(clocked)) == [first]
+    assert clocked.state(second) is JobState.QUEUED
+
+
+def test_a_lost_lease_counts_from_its_end(clocked: ClockedLedger) -> None:
+    """It was renewed, so the call ran longer than a lease."""
+    cap(clocked, [1, MINUTE_MS])
+    clocked.add(2, request=to(NUMBER))
+    ((local_id, claim),) = taken(clocked).items()
+    clocked.clock.now_ms += LEASE_MS - 1_000
+    assert clocked.renew((local_id, claim)).leases == 1
+    clocked.clock.now_ms += LEASE_MS + 1
+    assert clocked.maintain().lost == 1
+    clocked.cancel(local_id)
+    clocked.clock.now_ms += MINUTE_MS
+    assert taken(clocked) == {}
+    clocked.clock.now_ms += 1
+    assert len(taken(clocked)) == 1
+
+
+def test_a_contact_that_is_reported_late_counts(clocked: ClockedLedger) -> None:
+    cap(clocked, [1, MINUTE_MS])
+    clocked.add(2, request=to(NUMBER))
+    ((local_id, claim),) = taken(clocked).items()
+    clocked.clock.now_ms += LEASE_MS + 1
+    clocked.maintain()
+    clocked.clock.now_ms += 50_000
+    assert clocked.finish(local_id, claim, "sent", contact_id="c") == "sent"
+    clocked.clock.now_ms += 50_000
+    assert taken(clocked) == {}
+
+
+@pytest.mark.parametrize("outcome", ["sent", "failed"])
+def test_over_the_cap_a_job_ends_suppressed_if_the_sender_says_so(clocked: ClockedLedger, outcome: str) -> None:
+    """While the call of another runs, nobody knows whether that makes a contact, so all wait for its end."""
+    cap(clocked, over_cap="suppress")
+    first, *others = clocked.add(4, request=to(NUMBER))
+    ((local_id, claim),) = taken(clocked).items()
+    assert local_id == first
+    assert {clocked.state(other) for other in others} == {JobState.QUEUED}
+    clocked.clock.now_ms += 900
+    fields = {"contact_id": "c"} if outcome == "sent" else {"code": "invalid_request"}
+    clocked.finish(local_id, claim, outcome, **fields)
+    clocked.clock.now_ms += 100
+    assert len(send(clocked)) == (0 if outcome == "sent" else 1)
+    clocked.clock.now_ms += 1_000
+    assert send(clocked) == []
+    jobs = [clocked.job(other) for other in others]
+    ended = [job for job in jobs if job.state is JobState.FAILED]
+    assert len(ended) == (3 if outcome == "sent" else 2)
+    for job in ended:
+        assert (job.attempts, job.history[-1].code) == (0, "suppressed")
+        assert "per_recipient" in job.history[-1].message
+
+
+def test_a_job_that_may_have_been_sent_is_never_suppressed_by_a_cap(clocked: ClockedLedger) -> None:
+    """Its repeat, with its token, is the only way to learn the contact."""
+    cap(clocked, [1, MINUTE_MS], over_cap="suppress")
+    clocked.add(1, request=to(NUMBER))
+    ((local_id, claim),) = taken(clocked).items()
+    clocked.finish(local_id, claim, "retry", code="no_answer", maybe_sent=True, delay_ms=2 * MINUTE_MS)
+    clocked.clock.now_ms += 2 * MINUTE_MS - 1
+    clocked.add(1, request=to(NUMBER))
+    assert len(send(clocked)) == 1
+    clocked.clock.now_ms += 10
+    assert send(clocked) == []
+    assert clocked.state(local_id) is JobState.QUEUED
+
+
+def test_a_job_that_waits_for_its_recipient_expires(clocked: ClockedLedger) -> None:
+    cap(clocked, [1, DAY_MS])
+    clocked.add(1, request=to(NUMBER))
+    (late,) = clocked.add(1, request=to(NUMBER), expires_ms=clocked.clock.now_ms + MINUTE_MS)
+    send(clocked)
+    clocked.clock.now_ms += MINUTE_MS
+    assert clocked.maintain().expired == 1
+    assert clocked.state(late) is JobState.EXPIRED
+
+
+def test_jobs_behind_a_cancelled_one_move_up(clocked: ClockedLedger) -> None:
+    """The rows of a stopped campaign must not keep the times of others free."""
+    cap(clocked)
+    batch = clocked.open_batch()
+    clocked.add(50, lane=batch, request=to(NUMBER))
+    assert len(send(clocked)) == 1
+    (single,) = clocked.add(1, request=to(NUMBER))
+    assert send(clocked) == []
+    clocked.cancel_many(f"batch:{batch.rpartition(':')[2]}")
+    clocked.clock.now_ms += 2 * WINDOW_MS
+    assert send(clocked) == [single]
+
+
+def test_jobs_that_no_longer_wait_hide_no_other(clocked: ClockedLedger) -> None:
+    cap(clocked, [2, WINDOW_MS])
+    clocked.add(2, request=to(NUMBER))
+    running = taken(clocked)
+    batch = clocked.open_batch()
+    clocked.add(30, lane=batch, request=to(NUMBER), watched=False)
+    taken(clocked)
+    (single,) = clocked.add(1, request=to(NUMBER))
+    taken(clocked)
+    clocked.cancel_many(f"batch:{batch.rpartition(':')[2]}")
+    for local_id, claim in running.items():
+        clocked.finish(local_id, claim, "sent", contact_id=f"c-{local_id}")
+    assert due_in(clocked, single) == WINDOW_MS + 1
+    assert clocked.redis.zrange(clocked.key(f"capped:sms:{NUMBER}"), 0, -1) == [single]
+
+
+def test_a_claim_looks_at_each_job_a_few_times(clocked: ClockedLedger) -> None:
+    """With short windows and a long backlog, a claim that looked at all of them would do nothing else."""
+    cap(clocked, [1, 6_000])
+    jobs = clocked.add(40, request=to(NUMBER), watched=False)
+    looks, sent = len(jobs), len(send(clocked))
+    while sent < len(jobs) and clocked.clock.now_ms - START_MS <= 40 * 6_100:
+        retries = clocked.redis.zrange(clocked.key("retry:2:sms::"), 0, -1, withscores=True)
+        clocked.clock.now_ms = int(min(due for _, due in retries))
+        looks += sum(due <= clocked.clock.now_ms for _, due in retries)
+        sent += len(send(clocked))
+    assert sent == len(jobs)
+    assert looks <= 3 * len(jobs)
+
+
+def test_contacts_are_forgotten_with_the_longest_window(clocked: ClockedLedger) -> None:
+    """A sender of millions must not fill Redis with all of them."""
+    cap(clocked, [1, 2_000], [5, 3_000])
+    clocked.add(1, request=to(NUMBER))
+    send(clocked)
+    for name in (f"contacts:sms:{NUMBER}", "mark_forms"):
+        assert 0 < clocked.redis.pttl(clocked.key(name)) <= LEASE_MS + 3_000 + 5_000
+
+
+def test_a_number_that_is_contacted_for_ever_takes_no_more_memory(clocked: ClockedLedger) -> None:
+    cap(clocked)
+    for _ in range(5):
+        clocked.add(1, request=to(NUMBER))
+        assert len(send(clocked)) == 1
+        clocked.clock.now_ms += WINDOW_MS + 1
+    assert clocked.redis.zcard(clocked.key(f"contacts:sms:{NUMBER}")) <= 2
+
+
+def test_a_call_that_is_running_is_not_forgotten_because_another_ended(clocked: ClockedLedger) -> None:
+    """Windows may be shorter than a call."""
+    cap(clocked, [2, 1_000])
+    clocked.add(2, request=to(NUMBER))
+    running, ended = taken(clocked).items()
+    clocked.finish(*ended, "sent", contact_id="c")
+    assert clocked.redis.pttl(clocked.key(f"contacts:sms:{NUMBER}")) > LEASE_MS - 10_000
+    assert clocked.finish(*running, "sent", contact_id="d") == "sent"
+
+
+@pytest.mark.parametrize("kind", ["contacts", "capped"])
+def test_contacts_that_another_program_wrote_over_count_as_all(clocked: ClockedLedger, kind: str) -> None:
+    """What can't be counted must not be taken for nothing."""
+    cap(clocked, [2, WINDOW_MS])
+    clocked.add(4, request=to(NUMBER))
+    send(clocked)
+    key = clocked.key(f"{kind}:sms:{NUMBER}")
+    clocked.redis.delete(key)
+    clocked.redis.set(key, "text")
+    clocked.clock.now_ms += WINDOW_MS // 2
+    clocked.add(1, request=to(NUMBER))
+    assert send(clocked) == []
+    clocked.clock.now_ms += 2 * WINDOW_MS
+    assert len(send(clocked)) == 2
+
+
+@pytest.mark.parametrize("limits", [{"per_recipient": "1"}, {"per_recipient": [["x", 1]]}, {"mark_form": 5}])
+def test_unreadable_caps_close_their_sender(clocked: ClockedLedger, limits: dict[str, Any]) -> None:
+    own = {"per_recipient": [[1, WINDOW_MS]], "over_cap": "wait", "mark_form": ""}
+    clocked.configure(senders={"sms": own | limits})
+    clocked.add(1, request=to(NUMBER))
+    assert taken(clocked) == {}
+
+
+def recount(ledger: Ledger, local_id: str, claim: str, request: str, marks: dict[str, str]) -> str:
+    call = scripts.recount(ledger.keys, local_id=local_id, claim=claim, request=request, marks=marks)
+    word = ledger.run(call)
+    ledger.finish(local_id, claim, "not_called")
+    return word
+
+
+def test_encrypted_numbers_are_counted_by_their_blind_indexes(clocked: ClockedLedger) -> None:
+    cap(clocked, form=KEY)
+    clocked.add(2, request=sealed(MARK))
+    assert len(send(clocked)) == 1
+    assert taken(clocked) == {}
+    assert not [name for name in clocked.names() if NUMBER in name]
+
+
+def test_switching_encryption_on_opens_no_cap(clocked: ClockedLedger) -> None:
+    """What was counted by the plain number, and what still waits with it, counts for the blind index."""
+    cap(clocked)
+    clocked.add(1, request=to(NUMBER))
+    send(clocked)
+    cap(clocked, form=KEY)
+    encrypted, plain = clocked.add(1, request=sealed(MARK)) + clocked.add(1, request=to(NUMBER))
+    answer = clocked.claim(claim_id="c")
+    assert isinstance(answer, Claimed)
+    assert {job.local_id: job.recount for job in answer.jobs} == {encrypted: True, plain: True}
+    again = clocked.claim(claim_id="c")
+    assert isinstance(again, Claimed)
+    assert again.jobs == answer.jobs, "a repeated answer says the same"
+
+    for local_id in (encrypted, plain):
+        assert recount(clocked, local_id, "c", sealed(MARK), {"": NUMBER, KEY: MARK}) == "ok"
+    assert send(clocked) == []
+    assert not [name for name in clocked.names() if NUMBER in name]
+    assert clocked.request(plain) == sealed(MARK)
+    clocked.clock.now_ms += WINDOW_MS + 1
+    assert len(send(clocked)) == 1
+
+
+def test_another_number_key_stops_the_sender_while_its_contacts_count(clocked: ClockedLedger) -> None:
+    """They can't be compared, so nobody knows who may be contacted."""
+    cap(clocked, form=KEY)
+    clocked.add(1, request=sealed(MARK))
+    send(clocked)
+    cap(clocked, form=OTHER_KEY)
+    mark = f"{OTHER_KEY}-mark"
+    (local_id,) = clocked.add(1, request=f"encrypted:{OTHER_KEY}:{mark}:token")
+    ((_, claim),) = taken(clocked).items()
+    request = clocked.request(local_id)
+    assert recount(clocked, local_id, claim, request, {"": NUMBER, OTHER_KEY: mark}) == "unknown"
+    clocked.clock.now_ms += WINDOW_MS + LEASE_MS + 1
+    assert send(clocked) == [local_id]
+
+
+def test_a_worker_with_other_settings_changes_nothing(clocked: ClockedLedger) -> None:
+    """It does not know in which form contacts are counted; writing the job in its own would not help."""
+    cap(clocked, form=KEY)
+    (local_id,) = clocked.add(1, request=to(NUMBER))
+    ((_, claim),) = taken(clocked).items()
+    assert recount(clocked, local_id, claim, sealed(f"{OTHER_KEY}-mark"), {"": NUMBER, OTHER_KEY: "m"}) == "unknown"
+    assert clocked.request(local_id) == to(NUMBER)
+
+
+def test_a_cap_that_is_gone_needs_no_recount(clocked: ClockedLedger) -> None:
+    cap(clocked, form=KEY)
+    (local_id,) = clocked.add(1, request=to(NUMBER))
+    ((_, claim),) = taken(clocked).items()
+    clocked.configure(senders={"sms": {}}, version="without")
+    assert recount(clocked, local_id, claim, sealed(MARK), {"": NUMBER, KEY: MARK}) == "ok"
+    assert list(taken(clocked)) == [local_id]
+
+
+def test_another_claim_of_the_job_is_left_alone(clocked: ClockedLedger) -> None:
+    cap(clocked, form=KEY)
+    (local_id,) = clocked.add(1, request=to(NUMBER))
+    taken(clocked)
+    call = scripts.recount(clocked.keys, local_id=local_id, claim="old", request="x", marks={})
+    assert clocked.run(call) == "stale"
+    assert clocked.request(local_id) == to(NUMBER)
+
+
+def test_a_request_that_cannot_be_read_is_left_to_the_worker(clocked: ClockedLedger) -> None:
+    cap(clocked)
+    (local_id,) = clocked.add(1, request="no JSON")
+    assert list(taken(clocked)) == [local_id]
+
+
+def test_without_a_cap_nothing_is_kept(clocked: ClockedLedger) -> None:
+    clocked.add(2, request=to(NUMBER))
+    send(clocked)
+    assert not [name for name in clocked.names() if name.startswith(("contacts", "capped", "mark_forms"))]
+
+
+@given(
+    caps=st.lists(st.tuples(st.integers(1, 3), st.sampled_from([1_000, 7_000, 60_000])), min_size=1, max_size=3),
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from([0, 1, 500, 999, 1_000, 3_000, 7_001, 40_000]),
+            st.integers(0, 3),
+            st.sampled_from(["sent", "sent", "sent", "not_called", "maybe", "refused", "lost"]),
+            st.sampled_from([0, 1, 900]),
+        ),
+        max_size=40,
+    ),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_window_has_more_contacts_than_its_cap(
+    clocked: ClockedLedger, caps: list[tuple[int, int]], steps: list[tuple[int, int, str, int]]
+) -> None:
+    """Whatever calls lead to, and whenever they reach AWS between their claim and their end."""
+    clocked.redis.flushall()
+    cap(clocked, *map(list, caps))
+    contacts: list[tuple[int, int]] = []  # the earliest and the latest time of each
+    for wait_ms, new, outcome, call_ms in steps:
+        clocked.clock.now_ms += wait_ms
+        clocked.maintain()
+        clocked.add(new, request=to(NUMBER), watched=False)
+        begun_ms = clocked.clock.now_ms
+        jobs = taken(clocked)
+        for local_id, claim in jobs.items():
+            clocked.clock.now_ms += LEASE_MS + 1 if outcome == "lost" else call_ms
+            fields: dict[str, Any] = {"delay_ms": 1}
+            if outcome in {"sent", "maybe"}:
+                contacts.append((begun_ms, clocked.clock.now_ms))
+            if outcome == "sent":
+                fields = {"contact_id": f"c-{local_id}"}
+            elif outcome == "maybe":
+                # It was answered so late that nobody knows; the same contact is what the repeat would get.
+                fields |= {"maybe_sent": True}
+            word = {"maybe": "failed", "refused": "retry", "lost": "not_called"}.get(outcome, outcome)
+            clocked.finish(local_id, claim, word, **fields)
+    for most, window_ms in caps:
+        starts = sorted(contacts)
+        for first, after in zip(starts, starts[most:], strict=False):
+            assert after[0] >= first[0] + window_ms
+            assert after[0] > first[1] + window_ms or after[0] - first[1] >= window_ms
+
+
+@given(caps=st.lists(st.tuples(st.integers(1, 3), st.sampled_from([1_000, 7_000, 60_000])), min_size=1, max_size=3))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_all_that_waits_goes_as_fast_as_the_caps_allow(clocked: ClockedLedger, caps: list[tuple[int, int]]) -> None:
+    """A cap that delayed more than it must would be another cap."""
+    clocked.redis.flushall()
+    cap(clocked, *map(list, caps))
+    clocked.add(6, request=to(NUMBER), watched=False)
+    times: list[int] = []
+    wanted: list[int] = []
+    for place in range(6):
+        wanted.append(max((wanted[place - most] + 1 + ms for most, ms in caps if place >= most), default=START_MS))
+    clocked.clock.now_ms = START_MS
+    for now in sorted({START_MS, *wanted}):
+        clocked.clock.now_ms = now
+        while sent := send(clocked):
+            times += [now] * len(sent)
+    assert times == wanted

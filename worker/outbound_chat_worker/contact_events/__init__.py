@@ -1,0 +1,1 @@
+"""Contact events: how workers learn which chats have ended."""

@@ -1,0 +1,67 @@
+"""Asks Amazon Connect about contacts, at a pace of its own and with the credentials of a sender.
+
+It never raises what AWS answers: who asks tries again later, and nothing depends on an answer.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from outbound_chat_config import Sender
+from outbound_chat_worker.connect import UNANSWERED
+from outbound_chat_worker.pump.retry import judge
+from outbound_chat_worker.runtime import Runtime
+
+Method: TypeAlias = Callable[[Any], Callable[..., Any]]
+"""Returns the method of an operation, of a client of boto3."""
+Clock: TypeAlias = Callable[[], float]
+"""In seconds."""
+LONGEST_SECONDS = 60.0
+"""Longest pause after errors, which doubles with each."""
+
+
+class Question:
+    """One operation of Amazon Connect. For one thread."""
+
+    def __init__(self, runtime: Runtime, operation: str, method: Method, per_second: float, now: Clock) -> None:
+        """`operation`: such as `DescribeContact`. `per_second`: most calls; 0: none."""
+        self._runtime, self._operation, self._method, self._now = runtime, operation, method, now
+        self._seconds = 1 / per_second if per_second else 0.0
+        self._next_at = 0.0
+        self._failures = 0
+        self._denied: set[str] = set()
+
+    def may_ask(self, sender: Sender) -> bool:
+        """Returns whether the next call is due, and allowed."""
+        return bool(self._seconds) and sender.instance_id not in self._denied and self._now() >= self._next_at
+
+    def ask(self, sender: Sender, **request: Any) -> Mapping[str, Any] | None:
+        """Returns the answer: empty if AWS knows nothing of what it names; None if there is none, as it has logged."""
+        self._next_at = self._now() + self._seconds
+        subject = f"{self._operation} {sender.instance_id}"
+        try:
+            method = self._method(self._runtime.connect.prepare(sender))
+            answer: Mapping[str, Any] = method(InstanceId=sender.instance_id, **request)
+        except UNANSWERED as error:
+            return self._failed(sender, subject, error)
+        self._failures = 0
+        if self._runtime.notices.open:
+            self._runtime.notices.over(subject, f"{subject} works again")
+        return answer
+
+    def _failed(self, sender: Sender, subject: str, error: Exception) -> Mapping[str, Any] | None:
+        verdict = judge(error)
+        if verdict.aws_code == "ResourceNotFoundException":
+            return {}
+        code = verdict.rule.code
+        if code == "access_denied" and getattr(error, "operation_name", "") == self._operation:
+            self._denied.add(sender.instance_id)
+            fix = f"allow connect:{self._operation}, and restart the workers"
+            text = f"{subject} is denied: ends of chats that no event reports are found late or not at all; {fix}"
+            self._runtime.notices.note(subject, text)
+            return None
+        self._failures += 1
+        self._next_at = self._now() + min(LONGEST_SECONDS, max(1.0, self._seconds) * 2**self._failures)
+        if code != "throttled":
+            details = ": ".join(filter(None, (verdict.aws_code, verdict.message)))
+            self._runtime.notices.note(subject, f"{subject} fails: {details or verdict.rule.reason}; retrying")
+        return None
