@@ -22,7 +22,6 @@ WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 """Seconds before each further try of a call that AWS throttled or could not answer."""
 PAGE = 100
 _UNKNOWN = "its number does not exist in this account and Region, according to {}"
-_SMS = "pinpoint-sms-voice-v2"
 _SERVICES = {"DescribePhoneNumber": "connect", "AssumeRole": "sts"}
 """First part of the IAM action of a call that is not for `sms-voice`."""
 
@@ -42,13 +41,13 @@ class OptOutReader:
 
     def number_of(self, sender: Sender) -> dict[str, Any]:
         """Returns what End User Messaging knows of a sender's number: its opt-out list, its type and so on."""
-        with closing(self._client(sender, "connect")) as connect, closing(self._client(sender, _SMS)) as sms:
-            answer = self._ask(connect.describe_phone_number, PhoneNumberId=sender.number)
-            claimed = answer["ClaimedPhoneNumberSummary"]
-            arn = claimed.get("SourcePhoneNumberArn", "")
-            # Where Connect does not name it, it is the number with the same digits.
-            is_named = ":sms-voice:" in arn
-            chosen = {"PhoneNumberIds": [arn]} if is_named else {"MaxResults": PAGE}
+        answer = self._ask(self._connect.prepare(sender).describe_phone_number, PhoneNumberId=sender.number)
+        claimed = answer["ClaimedPhoneNumberSummary"]
+        arn = claimed.get("SourcePhoneNumberArn", "")
+        # Where Connect does not name it, it is the number with the same digits.
+        is_named = ":sms-voice:" in arn
+        chosen = {"PhoneNumberIds": [arn]} if is_named else {"MaxResults": PAGE}
+        with closing(self._client(sender)) as sms:
             for page in self._pages(sms.describe_phone_numbers, **chosen):
                 for number in page["PhoneNumbers"]:
                     if is_named or number["PhoneNumber"] == claimed["PhoneNumber"]:
@@ -57,12 +56,12 @@ class OptOutReader:
 
     def numbers(self, sender: Sender, list_arn: str) -> Iterator[list[str]]:
         """Yields the numbers of an opt-out list, page by page."""
-        with closing(self._client(sender, _SMS)) as sms:
+        with closing(self._client(sender)) as sms:
             for page in self._pages(sms.describe_opted_out_numbers, OptOutListName=list_arn, MaxResults=PAGE):
                 yield [one["OptedOutNumber"] for one in page["OptedOutNumbers"]]
 
-    def _client(self, sender: Sender, service: str) -> Any:
-        return self._connect.client(sender, service, endpoint_url=sender.endpoint_url)
+    def _client(self, sender: Sender) -> Any:
+        return self._connect.client(sender, "pinpoint-sms-voice-v2", endpoint_url=sender.endpoint_url)
 
     def _pages(self, call: Callable[..., Any], **given: Any) -> Iterator[Any]:
         while True:
