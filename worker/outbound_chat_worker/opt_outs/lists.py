@@ -38,6 +38,8 @@ class OptOutReader:
     ) -> None:
         self._connect, self._pause, self._sleep, self._now = connect, 1 / rate, sleep, now
         self._next, self._has_answered = now(), False
+        self.read = 0
+        """How many entries of lists were read."""
 
     def number_of(self, sender: Sender) -> dict[str, Any]:
         """Returns what End User Messaging knows of a sender's number: its opt-out list, its type and so on."""
@@ -58,6 +60,7 @@ class OptOutReader:
         """Yields the numbers of an opt-out list, page by page."""
         with closing(self._client(sender)) as sms:
             for page in self._pages(sms.describe_opted_out_numbers, OptOutListName=list_arn, MaxResults=PAGE):
+                self.read += len(page["OptedOutNumbers"])
                 yield [one["OptedOutNumber"] for one in page["OptedOutNumbers"]]
 
     def _client(self, sender: Sender) -> Any:

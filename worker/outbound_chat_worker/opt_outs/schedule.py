@@ -47,37 +47,32 @@ class OptOutSchedule:
                     self._sync(budget)
                 except _Stopped:
                     return
-                except Exception as error:  # noqa: BLE001  # logged, with its traceback if it is unexpected
-                    unexpected = None if isinstance(error, StoreError) else error
-                    text = f"budget {budget}: opt-outs are not read: {error}"
-                    self._runtime.notices.note(f"opt-outs of {budget}", text, error=unexpected)
+                except StoreError as error:
+                    self._runtime.store_failed(budget, error)
+                except Exception as error:  # noqa: BLE001  # logged; the thread must survive it
+                    text = f"unexpected error ({type(error).__name__}) while opt-outs are read; retrying"
+                    self._runtime.notices.note(f"opt-outs of {budget}", text, error=error)
             self._stop.wait(LOOK_SECONDS)
 
     def _sync(self, budget: str) -> None:
         runtime, settings = self._runtime, self._runtime.settings
-        if not (due := self._due(budget)):
+        own = [name for name, one in settings.senders.items() if one.budget == budget and one.channel is Channel.SMS]
+        if not (due := [name for name in own if self._is_due(budget, name)]):
             return
         reader = OptOutReader(runtime.connect, settings.opt_outs.rate, self._sleep)
         sync = OptOutSync(runtime.store, Context(settings), reader, budget, mirror=settings.opt_outs.mirror)
         for one in sync.run(due):
-            subject, sender = f"opt-outs of {budget} {one.sender}", f"sender {one.sender}"
-            what = f"{sender}: {one.read} opt-outs read, {one.added} added, {one.removed} removed"
+            text = f"sender {one.sender}: {one.read} opt-outs read, {one.added} added, {one.removed} removed"
             if not one.error:
-                runtime.notices.over(subject, f"{sender}: opt-outs are read again")
-                logger.info("%s", what)
+                logger.info("%s", text)
             elif one.error != BUSY:
-                runtime.notices.note(subject, f"{what}; incomplete: {one.error}")
+                logger.warning("%s; incomplete: %s", text, one.error)
 
-    def _due(self, budget: str) -> list[str]:
-        runtime, due, now_ms = self._runtime, list[str](), time.time() * 1000
-        for name, sender in runtime.settings.senders.items():
-            if sender.budget == budget and sender.channel is Channel.SMS:
-                last = last_sync(runtime.store, runtime.keys(budget), name)
-                wait = min(self._every, AGAIN) if last.error else self._every
-                # A time to come was written by a clock that was wrong.
-                if not 0 <= now_ms - last.tried < in_ms(wait):
-                    due.append(name)
-        return due
+    def _is_due(self, budget: str, sender: str) -> bool:
+        last = last_sync(self._runtime.store, self._runtime.keys(budget), sender)
+        wait = min(self._every, AGAIN) if last.error else self._every
+        # A time to come was written by a clock that was wrong.
+        return not 0 <= time.time() * 1000 - last.tried < in_ms(wait)
 
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):

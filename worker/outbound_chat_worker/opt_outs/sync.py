@@ -32,12 +32,11 @@ NOTES = {
     "invalid": "some entries of the list are not phone numbers, and were left out",
 }
 """What a list can't know, or does not have."""
-_FAULTS = (*UNANSWERED, KeyError, MissingEncryptionKey)
 
 
 @dataclass(slots=True)
 class Synced:
-    """What a sync did for one sender."""
+    """What a sync did for one sender. `error`: why its opt-outs were not read, or not all."""
 
     sender: str
     opt_out_list: str | None = None
@@ -49,12 +48,11 @@ class Synced:
     notes: dict[str, str] = field(default_factory=dict)
     """Those of `NOTES` that apply."""
     error: str | None = None
-    """Why its opt-outs were not read, or not all."""
 
 
 @dataclass
 class OptOutSync:
-    """Syncs senders of a budget."""
+    """Syncs senders of a budget. `on_page` receives the numbers of each page that was stored."""
 
     store: Store
     context: Context
@@ -63,7 +61,6 @@ class OptOutSync:
     mirror: bool = False
     dry_run: bool = False
     on_page: Callable[[int], None] = lambda _numbers: None
-    """Receives the numbers of each page that was stored."""
 
     def __post_init__(self) -> None:
         self._keys = self.context.keys(self.budget)
@@ -105,36 +102,40 @@ class OptOutSync:
 
     def _find_list(self, one: Synced) -> None:
         if self._sender(one).channel is Channel.WHATSAPP:
-            one.notes = {"whatsapp": NOTES["whatsapp"]}
+            one.notes["whatsapp"] = NOTES["whatsapp"]
             return
         self._keep_turn()
         number = self.reader.number_of(self._sender(one))
         name, one.number_type = number["OptOutListName"], number["NumberType"]
-        apply = {"toll_free": one.number_type == "TOLL_FREE", "self_managed": number["SelfManagedOptOutsEnabled"]}
-        channel = number.get("TwoWayChannelArn") or "nobody, since two-way SMS is off"
-        one.notes = {code: NOTES[code].format(channel=channel) for code, applies in apply.items() if applies}
+        if one.number_type == "TOLL_FREE":
+            one.notes["toll_free"] = NOTES["toll_free"]
+        if number["SelfManagedOptOutsEnabled"]:
+            channel = number.get("TwoWayChannelArn") or "nobody, since two-way SMS is off"
+            one.notes["self_managed"] = NOTES["self_managed"].format(channel=channel)
         # A list that another account shares has its ARN as its name.
         own = f"{number['PhoneNumberArn'].rpartition(':')[0]}:opt-out-list/{name}"
         one.opt_out_list = name if name.startswith("arn:") else own
 
     def _copy(self, arn: str, sharing: Sequence[Synced]) -> None:
-        reason = sync_reason(arn)
-        lists = [(one, SenderList(self.context, one.sender)) for one in sharing]
-        # Only what was there before: what another sync adds meanwhile may be on a page that was read already.
-        gone = [self._written(own, reason) if self.mirror else set() for _, own in lists]
+        reason, targets = sync_reason(arn), list[tuple[Synced, SenderList, set[str]]]()
+        for one in sharing:
+            own = SenderList(self.context, one.sender)
+            # Only what was there before: what another sync adds meanwhile may be on a page that was read already.
+            targets.append((one, own, self._written(own, reason) if self.mirror else set()))
         for page in self.reader.numbers(self._sender(sharing[0]), arn):
             self._keep_turn()
             numbers = [number for number in page if not number_fault(number)]
-            for (one, own), left in zip(lists, gone, strict=True):
-                one.added += self._add(own, reason, numbers)
+            for one, own, gone in targets:
+                known = self._do(own.own.among(numbers)) if self.dry_run else ()
+                one.added += len(numbers) - len(known) if self.dry_run else self._do(own.add(reason, numbers))
                 one.read += len(numbers)
-                left.difference_update(numbers)
+                gone.difference_update(numbers)
                 if len(numbers) < len(page):
                     one.notes["invalid"] = NOTES["invalid"]
             self.on_page(len(numbers))
-        for (one, own), left in zip(lists, map(sorted, gone), strict=True):
-            for start in range(0, len(left), MOST_JOBS):
-                chunk = left[start : start + MOST_JOBS]
+        for one, own, gone in targets:
+            while gone:
+                chunk = [gone.pop() for _ in range(min(MOST_JOBS, len(gone)))]
                 one.removed += len(chunk) if self.dry_run else self._do(own.remove(chunk, of_sync=True))
             self._note(one)
 
@@ -148,11 +149,6 @@ class OptOutSync:
             cursor, page = self._do(own.own.page(cursor or FIRST_PAGE))
             found.update(entry.number for entry in page if entry.reason == reason)
         return found
-
-    def _add(self, own: SenderList, reason: str, numbers: Sequence[str]) -> int:
-        if self.dry_run:
-            return len(numbers) - len(self._do(own.own.among(numbers)))
-        return self._do(own.add(reason, numbers))
 
     def _do(self, steps: Steps[T]) -> T:
         answer = None
