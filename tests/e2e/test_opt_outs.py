@@ -87,7 +87,7 @@ def sync(
 ) -> dict[str, Synced]:
     """A sync in this process, at the pace of a new account."""
     settings, clock = harness.settings, clock or Clock()
-    reader = OptOutReader(Connect(settings.worker), 1.0, sleep=clock.sleep, now=lambda: clock.now)
+    reader = OptOutReader(Connect(settings.worker), 1.0, sleep=clock.sleep)
     with Store.from_settings(settings) as store:
         whole = OptOutSync(store, Context(settings), reader, "main", on_page=on_page, **options)
         done = whole.run(senders or ("support",))

@@ -29,15 +29,9 @@ _SERVICES = {"DescribePhoneNumber": "connect", "AssumeRole": "sts"}
 class OptOutReader:
     """Reads opt-out lists. For one thread. Its methods raise one of `UNANSWERED`, or `KeyError`."""
 
-    def __init__(
-        self,
-        connect: Connect,
-        rate: float,
-        sleep: Callable[[float], None] = time.sleep,
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._connect, self._pause, self._sleep, self._now = connect, 1 / rate, sleep, now
-        self._next, self._has_answered = now(), False
+    def __init__(self, connect: Connect, rate: float, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._connect, self._pause, self._sleep = connect, 1 / rate, sleep
+        self._has_answered = False
         self.read = 0
         """How many entries of lists were read."""
 
@@ -51,7 +45,7 @@ class OptOutReader:
         chosen = {"PhoneNumberIds": [arn]} if is_named else {"MaxResults": PAGE}
         with closing(self._client(sender)) as sms:
             for page in self._pages(sms.describe_phone_numbers, **chosen):
-                for number in page["PhoneNumbers"]:
+                for number in page.get("PhoneNumbers", ()):
                     if is_named or number["PhoneNumber"] == claimed["PhoneNumber"]:
                         return dict(number)
         raise ValueError(_UNKNOWN.format("DescribePhoneNumbers"))
@@ -60,8 +54,9 @@ class OptOutReader:
         """Yields the numbers of an opt-out list, page by page."""
         with closing(self._client(sender)) as sms:
             for page in self._pages(sms.describe_opted_out_numbers, OptOutListName=list_arn, MaxResults=PAGE):
-                self.read += len(page["OptedOutNumbers"])
-                yield [one["OptedOutNumber"] for one in page["OptedOutNumbers"]]
+                numbers = [one["OptedOutNumber"] for one in page.get("OptedOutNumbers", ())]
+                self.read += len(numbers)
+                yield numbers
 
     def _client(self, sender: Sender) -> Any:
         return self._connect.client(sender, "pinpoint-sms-voice-v2", endpoint_url=sender.endpoint_url)
@@ -76,8 +71,7 @@ class OptOutReader:
 
     def _ask(self, call: Callable[..., Any], **given: Any) -> Any:
         for wait in (*WAITS, None):
-            self._sleep(max(0.0, self._next - self._now()))
-            self._next = self._now() + self._pause
+            self._sleep(self._pause)
             try:
                 answer = call(**given)
                 break
