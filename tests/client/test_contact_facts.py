@@ -62,6 +62,15 @@ def test_a_transferred_contact_has_ended_once_all_of_its_legs_have(
     assert now.contact == ContactFact(open=False, ended_at=from_ms(AT_MS + 5000), reason="AGENT_DISCONNECT")
 
 
+def test_events_that_tell_no_time_make_none_up(
+    chat: InMemoryOutboundChat, redis: fakeredis.FakeRedis, sent: Job
+) -> None:
+    """Bare events may have none, and `read_event` writes 1 or 0."""
+    now = facts_of(chat, redis, sent, {**ended(at_ms=1), "delivery": ["delivered", 0, "context", ""]})
+    assert now.contact == ContactFact(open=False, ended_at=None, reason="CUSTOMER_DISCONNECT")
+    assert (now.delivery.state, now.delivery.at) == (DeliveryState.DELIVERED, None)
+
+
 @pytest.mark.parametrize("state", list(DeliveryState)[1:])
 def test_a_delivery_says_what_is_known_and_how(
     chat: InMemoryOutboundChat, redis: fakeredis.FakeRedis, sent: Job, state: DeliveryState
@@ -126,8 +135,8 @@ _NEARLY = {
 def test_whatever_stands_there_a_job_can_be_read(facts: object) -> None:
     """With what is known of it, or with nothing."""
     contact, delivery = read_facts(facts)
-    assert contact is None or contact.open is (contact.ended_at is None)
-    assert delivery == UNKNOWN or delivery.at is not None
+    assert contact is None or contact.ended_at is None or not contact.open
+    assert delivery == UNKNOWN or delivery.state is not DeliveryState.UNKNOWN
 
 
 def test_json_has_no_delivery_before_the_job_is_sent(chat: InMemoryOutboundChat, sent: Job) -> None:
