@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from outbound_chat.contact_events._fields import field, text, time_ms
 from outbound_chat.contact_events._known import KnownInstance, KnownSources
-from outbound_chat.model.contact_events import Change, Outcome, Place, PlaceMove
+from outbound_chat.model.contact_events import Change, Outcome, Place
 
 KIND = "Amazon Connect Contact Event"
 _ENDS = frozenset({"DISCONNECTED", "COMPLETED"})
@@ -55,9 +55,9 @@ def _ended(detail: Mapping[object, object], one: KnownInstance, instance: str, c
     if answered_ms := _answered_ms(detail, ended_ms):
         facts["delivery"] = ["answered", answered_ms, "contact", ""]
     place = Place(
-        move=PlaceMove.END,
         instance=instance,
         contact=contact,
+        has_ended=True,
         seconds=seconds if 0 <= seconds <= _MOST_SECONDS else -1,
     )
     return _change(detail, one, contact, facts, place)
@@ -73,7 +73,6 @@ def _begun(
         return Outcome.SAME
     begun_ms = time_ms(field(detail, "initiationTimestamp"))
     place = Place(
-        move=PlaceMove.MOVE if moves else PlaceMove.OPEN,
         instance=instance,
         contact=contact,
         before=before if moves else "",
@@ -89,8 +88,8 @@ def _change(
 ) -> Change:
     first = _contact(detail, "initialContactId")
     before = _contact(detail, "previousContactId")
-    related = _contact(detail, "relatedContactId")
-    contacts = tuple(dict.fromkeys(id_ for id_ in (contact, first, before, related) if id_))
+    # Not `relatedContactId`: a call may name any contact as such, so it may be that of another job.
+    contacts = tuple(dict.fromkeys(id_ for id_ in (contact, first, before) if id_))
     return Change(budgets=one.budgets, contacts=contacts, waits_at=first or before or contact, facts=facts, place=place)
 
 

@@ -33,10 +33,10 @@ local function find_row(hour, number)
   return row
 end
 
--- Add messages to those of a kind. Return by how many these became more.
-local function add(row, hour, kind, messages)
+-- Add a message to those of a kind. Return by how many these became more.
+local function add(row, hour, kind, message)
   local ids, counts = key('receipt_ids:' .. row .. ':' .. kind), key('receipts:' .. row)
-  if try('PFADD', ids, unpack(messages)) ~= 1 then
+  if try('PFADD', ids, message) ~= 1 then
     return 0
   end
   local before = number_of(row, kind)
@@ -63,22 +63,22 @@ local function check_share(row, hour, number, kind)
   end
 end
 
--- Count a receipt of some messages. Return whether it told something new.
+-- Count a receipt. Return whether it told something new.
 function receipts.count(receipt, is_matched)
   local hour = number_in(receipt.hour_ms, NOW - KEPT_MS + HOUR_MS, NOW + HOUR_MS) or NOW - NOW % HOUR_MS
   local row = find_row(hour, receipt.number)
   local number = string.match(row, ':(.*)$')
-  local new = add(row, hour, receipt.kind, receipt.messages)
-  add(row, hour, 'messages', receipt.messages)
+  local new = add(row, hour, receipt.kind, receipt.message)
+  add(row, hour, 'messages', receipt.message)
   if is_matched then
-    add(row, hour, 'matched', receipt.messages)
+    add(row, hour, 'matched', receipt.message)
   end
   if receipt.parts + receipt.price > 0 then
-    local more = add(row, hour, 'priced', receipt.messages)
+    local more = add(row, hour, 'priced', receipt.message)
     try('HINCRBY', key('receipts:' .. row), 'parts', digits(more * receipt.parts))
     try('HINCRBY', key('receipts:' .. row), 'price', digits(more * receipt.price))
   end
-  if receipt.refused and add(row, hour, 'refused', receipt.messages) > 0 then
+  if receipt.refused and add(row, hour, 'refused', receipt.message) > 0 then
     check_share(row, hour, number, receipt.kind)
   end
   return new > 0
