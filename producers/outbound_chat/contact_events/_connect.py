@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 
 from outbound_chat.contact_events._fields import field, text, time_ms
-from outbound_chat.contact_events._known import KnownInstance, KnownSources
+from outbound_chat.contact_events._known import KnownInstance, KnownSources, Origin
 from outbound_chat.model.contact_events import Change, Outcome, Place
 
-KIND = "Amazon Connect Contact Event"
+_KINDS = frozenset({"Amazon Connect Contact Event", "AWS Amazon Connect Contact Event"})
 _ENDS = frozenset({"DISCONNECTED", "COMPLETED"})
 _BEGINS = frozenset({"INITIATED", "CONNECTED_TO_SYSTEM", "QUEUED", "CONNECTED_TO_AGENT"})
 _TRANSFERS = frozenset({"TRANSFER", "QUEUE_TRANSFER", "DISCONNECT"})
@@ -22,27 +22,26 @@ _MOVED_MS = 1
 """The end of a contact that went on as another one, until an event reports its own."""
 
 
-def is_contact_event(event: Mapping[object, object]) -> bool:
-    """Returns whether a bare event is of this kind."""
+def is_contact_event(event: Mapping[object, object], origin: Origin) -> bool:
+    """Returns whether an event is of this kind."""
+    if origin.source:
+        return origin.source == "aws.connect" and origin.kind in _KINDS
     return bool(field(event, "contactId") and field(event, "instanceArn"))
 
 
-def read(
-    detail: Mapping[object, object], known: KnownSources, *, account: str, region: str, time: str
-) -> Change | Outcome:
-    """Returns what a contact event changes. `account`, `region`, `time`: of the envelope, empty if there is none."""
+def read(detail: Mapping[object, object], known: KnownSources, origin: Origin) -> Change | Outcome:
+    """Returns what a contact event changes."""
     instance = _INSTANCE.fullmatch(text(detail, "instanceArn"))
     contact = _contact(detail, "contactId")
     if instance is None or not contact:
         return Outcome.UNREADABLE
     where = (instance["account"], instance["region"], instance["id"])
     one = known.instances.get(where)
-    is_same = account in {"", where[0]} and region in {"", where[1]}
-    if one is None or not is_same or text(detail, "channel").upper() != "CHAT":
+    if one is None or not origin.may_be(*where[:2]) or text(detail, "channel").upper() != "CHAT":
         return Outcome.FOREIGN
     kind = text(detail, "eventType")
     if kind in _ENDS:
-        return _ended(detail, one, where[2], contact, time)
+        return _ended(detail, one, where[2], contact, origin.time)
     return _begun(detail, known, where[2], contact, one) if kind in _BEGINS else Outcome.UNKNOWN
 
 

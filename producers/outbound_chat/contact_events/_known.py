@@ -21,6 +21,21 @@ class KnownInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an event comes from, by its envelopes; empty: they don't tell."""
+
+    source: str = ""
+    kind: str = ""
+    account: str = ""
+    region: str = ""
+    time: str = ""
+
+    def may_be(self, account: str, region: str) -> bool:
+        """Returns whether nothing says that it comes from elsewhere."""
+        return self.account in {"", account} and self.region in {"", region}
+
+
+@dataclass(frozen=True, slots=True)
 class KnownSources:
     """Where events may come from."""
 

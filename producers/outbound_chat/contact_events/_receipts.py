@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from outbound_chat.contact_events._fields import field, number_in, text, time_ms
-from outbound_chat.contact_events._known import KnownSources
+from outbound_chat.contact_events._known import KnownSources, Origin
 from outbound_chat.model.contact_events import Change, Outcome, Receipt
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.times import LAST_MS
@@ -48,26 +48,24 @@ _LEAST_MS = 10**11
 """Smaller numbers are seconds: as milliseconds they would be of 1973 or before."""
 
 
-def is_receipt(event: Mapping[object, object], source: str) -> bool:
-    """Returns whether an event is of this kind. `source`: that of its envelope, empty if there is none."""
+def is_receipt(event: Mapping[object, object], origin: Origin) -> bool:
+    """Returns whether an event is of this kind."""
     channel = text(event, "eventType").upper().partition("_")[0]
-    return source in {SMS, WHATSAPP} or (not source and channel in _CHANNELS)
+    return origin.source in {SMS, WHATSAPP} or (not origin.source and channel in _CHANNELS)
 
 
-def read(
-    event: Mapping[object, object], known: KnownSources, *, kind: str, account: str, region: str, time: str
-) -> Change | Outcome:
-    """Returns what a receipt changes. `kind`, `account`, `region`, `time`: of the envelope, empty if there is none."""
-    match = _KIND.fullmatch(kind)
+def read(event: Mapping[object, object], known: KnownSources, origin: Origin) -> Change | Outcome:
+    """Returns what a receipt changes."""
+    match = _KIND.fullmatch(origin.kind)
     channel, _, word = ("WHATSAPP", "", match[1].upper()) if match else text(event, "eventType").upper().partition("_")
     if not match and (channel not in _CHANNELS or word not in {*_STATES, *_FAILURES}):
         return Outcome.UNKNOWN
     if not _MESSAGE_ID.fullmatch(text(event, "messageId")):
         return Outcome.UNREADABLE
-    places = [one for one in known.accounts if account in {"", one[0]} and region in {"", one[1]}]
+    places = [one for one in known.accounts if origin.may_be(*one)]
     if len(places) != 1:
         return Outcome.FOREIGN
-    return _change(event, known.accounts[places[0]], f"{channel}_{word}", time)
+    return _change(event, known.accounts[places[0]], f"{channel}_{word}", origin.time)
 
 
 def _change(event: Mapping[object, object], budgets: Sequence[str], kind: str, time: str) -> Change:
