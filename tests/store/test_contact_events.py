@@ -24,8 +24,8 @@ def ended(contact: str, at_ms: int = 1_000, *, first: str = "", reason: str = ""
     return Change(budgets=[BUDGET], contacts=contacts, waits_at=first or contact, facts=facts, place=place)
 
 
-def moved(before: str, contact: str, *, first: str) -> Change:
-    place = Place(instance=INSTANCE, contact=contact, before=before, until_ms=10**13)
+def moved(before: str, contact: str, *, first: str, count_all: bool = False) -> Change:
+    place = Place(instance=INSTANCE, contact=contact, before=before, until_ms=10**13, count_all=count_all)
     facts = {"legs": {contact: [0, ""], before: [1, ""]}}
     return Change(budgets=[BUDGET], contacts=[contact, first, before], waits_at=first, facts=facts, place=place)
 
@@ -187,15 +187,25 @@ def test_a_record_with_facts_keeps_its_lifetime(ledger: Ledger) -> None:
     assert 0 < ledger.redis.pttl(ledger.key(f"j:{local_id}")) <= lives
 
 
-def test_facts_that_another_program_wrote_are_passed_over(ledger: Ledger) -> None:
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"legs": {"c-1": ["x"], "c-2": 7}, "delivery": ["great"]},
+        {"legs": {"c-1": ["7", ""]}, "delivery": ["delivered", "5", "context", ""]},
+        {"legs": 7, "delivery": {"1": 1}, "undelivered": []},
+        "x",
+    ],
+)
+def test_facts_that_another_program_wrote_are_passed_over(ledger: Ledger, facts: object) -> None:
     local_id = send(ledger, "c-1")
     name = ledger.key(f"j:{local_id}")
     head, _, request = ledger.redis.get(name).partition("\n")
-    broken = [*[*json.loads(head), *[""] * 4][:22], {"legs": {"c-1": ["x"], "c-2": 7}, "delivery": ["great"]}]
+    broken = [*[*json.loads(head), *[""] * 4][:22], facts]
     ledger.redis.set(name, json.dumps(broken) + "\n" + request, keepttl=True)
     ledger.redis.lpush(ledger.key("contact:c-8"), "x")
 
-    assert ingest(ledger, ended("c-8"), ended("c-1")) == ["unmatched", "changed"]
+    outcomes = ingest(ledger, ended("c-8"), ended("c-1"), told("c-1", "delivered"))
+    assert outcomes == ["unmatched", "changed", "changed"]
     assert facts_of(ledger, local_id)["legs"] == {"c-1": [1000, ""]}
     ledger.redis.delete(ledger.key("contact:c-8"))
 
@@ -222,8 +232,14 @@ STORY = (
     told("c-1", "undelivered", 19, code="blocked"),
     told("c-1", "delivered", 30, "context"),
     told("c-1", "delivered", 30, "carrier"),
+    opened("c-1"),
+    opened("f-1"),
+    moved("f-1", "f-2", first="f-1", count_all=True),
+    moved("f-2", "f-3", first="f-1", count_all=True),
+    ended("f-2", 200, first="f-1"),
+    ended("f-3", 300, first="f-1"),
 )
-"""Events of one chat that was transferred twice, and of one that was not."""
+"""Events of one chat that was transferred twice, of one that was not, and of a transferred one that no job started."""
 
 
 def outcome_of(ledger: ClockedLedger, events: Sequence[Change], at: int) -> Any:

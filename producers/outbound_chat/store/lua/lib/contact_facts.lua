@@ -12,8 +12,12 @@ local WAIT_MS = 3600000
 local MOST_LEGS = 20
 local RANKS = { pending = 1, carrier = 2, no_receipt = 3, undelivered = 4, delivered = 5, read = 6, answered = 7 }
 
+local function is_time(ms)
+  return type(ms) == 'number' and number_in(ms, 0, 1e15)
+end
+
 local function is_delivery(said)
-  return type(said) == 'table' and RANKS[said[1]] and number_in(said[2], 0, 1e15) and type(said[3]) == 'string'
+  return type(said) == 'table' and RANKS[said[1]] and is_time(said[2]) and type(said[3]) == 'string'
     and type(said[4]) == 'string'
 end
 
@@ -24,8 +28,7 @@ function contact_facts.clean(facts)
     return sound
   end
   for contact, leg in pairs(type(facts.legs) == 'table' and facts.legs or {}) do
-    if type(contact) == 'string' and type(leg) == 'table' and number_in(leg[1], 0, 1e15)
-      and type(leg[2]) == 'string' then
+    if type(contact) == 'string' and type(leg) == 'table' and is_time(leg[1]) and type(leg[2]) == 'string' then
       sound.legs[contact] = { leg[1], leg[2] }
     end
   end
