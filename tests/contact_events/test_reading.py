@@ -59,6 +59,9 @@ def test_capital_letters_and_times_that_are_not_set() -> None:
     event["detail"] = {name[0].upper() + name[1:]: value for name, value in event["detail"].items()}
     assert change(event).facts == {"legs": {"c-1": [ENDED_MS + 1000, ""]}}, "the time of the envelope"
     assert change(event["detail"]).facts == {"legs": {"c-1": [1, ""]}}, "it ended, nobody says when"
+    timeless = change({**event["detail"], "InitiationTimestamp": None}).place
+    assert timeless
+    assert timeless.seconds == -1
 
 
 @pytest.mark.parametrize("metrics", ["chatMetrics", "ChatMetrics"])

@@ -41,11 +41,11 @@ def read(detail: Mapping[object, object], known: KnownSources, origin: Origin) -
         return Outcome.FOREIGN
     kind = text(detail, "eventType")
     if kind in _ENDS:
-        return _ended(detail, one, where[2], contact, origin.time)
-    return _begun(detail, known, where[2], contact, one) if kind in _BEGINS else Outcome.UNKNOWN
+        return _ended(detail, one, contact, origin.time)
+    return _begun(detail, one, contact) if kind in _BEGINS else Outcome.UNKNOWN
 
 
-def _ended(detail: Mapping[object, object], one: KnownInstance, instance: str, contact: str, time: str) -> Change:
+def _ended(detail: Mapping[object, object], one: KnownInstance, contact: str, time: str) -> Change:
     ended_ms = time_ms(field(detail, "disconnectTimestamp")) or time_ms(time) or _MOVED_MS
     begun_ms = time_ms(field(detail, "initiationTimestamp"))
     seconds = (ended_ms - begun_ms) // 1000 if begun_ms else -1
@@ -53,39 +53,30 @@ def _ended(detail: Mapping[object, object], one: KnownInstance, instance: str, c
     facts: dict[str, object] = {"legs": {contact: [ended_ms, reason if _REASON.fullmatch(reason) else ""]}}
     if answered_ms := _answered_ms(detail, ended_ms):
         facts["delivery"] = ["answered", answered_ms, "contact", ""]
-    place = Place(
-        instance=instance,
-        contact=contact,
-        has_ended=True,
-        seconds=seconds if 0 <= seconds <= _MOST_SECONDS else -1,
-    )
-    return _change(detail, one, contact, facts, place)
+    seconds = seconds if 0 <= seconds <= _MOST_SECONDS else -1
+    return _change(detail, one, facts, Place(instance=one.id, contact=contact, has_ended=True, seconds=seconds))
 
 
-def _begun(
-    detail: Mapping[object, object], known: KnownSources, instance: str, contact: str, one: KnownInstance
-) -> Change | Outcome:
+def _begun(detail: Mapping[object, object], one: KnownInstance, contact: str) -> Change | Outcome:
     before = _contact(detail, "previousContactId")
     moves = before and before != contact and text(detail, "initiationMethod").upper() in _TRANSFERS
-    if not moves and not (known.count_all and one.counts_chats):
+    if not moves and not one.counts_all:
         # Its own call tells all that this would: the chat is open.
         return Outcome.SAME
     begun_ms = time_ms(field(detail, "initiationTimestamp"))
     place = Place(
-        instance=instance,
+        instance=one.id,
         contact=contact,
         before=before if moves else "",
         until_ms=begun_ms + one.chat_ms if begun_ms else 0,
-        count_all=known.count_all and one.counts_chats,
+        count_all=one.counts_all,
     )
     facts = {"legs": {contact: [0, ""], before: [_MOVED_MS, ""]}} if moves else {}
-    return _change(detail, one, contact, facts, place)
+    return _change(detail, one, facts, place)
 
 
-def _change(
-    detail: Mapping[object, object], one: KnownInstance, contact: str, facts: Mapping[str, object], place: Place
-) -> Change:
-    first = _contact(detail, "initialContactId")
+def _change(detail: Mapping[object, object], one: KnownInstance, facts: Mapping[str, object], place: Place) -> Change:
+    contact, first = place.contact, _contact(detail, "initialContactId")
     before = _contact(detail, "previousContactId")
     # Not `relatedContactId`: a call may name any contact as such, so it may be that of another job.
     contacts = tuple(dict.fromkeys(id_ for id_ in (contact, first, before) if id_))

@@ -19,10 +19,9 @@ def _contact(legs: Any) -> ContactFact | None:
     found = [leg[:2] for leg in (legs.values() if isinstance(legs, dict) else ()) if _is_leg(leg)]
     if not found:
         return None
-    if any(ended_ms == 0 for ended_ms, _ in found):
-        return ContactFact(open=True, ended_at=None, reason="")
-    ended_ms, reason = max(found)
-    return ContactFact(open=False, ended_at=_time(ended_ms), reason=reason)
+    is_open = any(ended_ms == 0 for ended_ms, _ in found)
+    ended_ms, reason = (0, "") if is_open else max(found)
+    return ContactFact(open=is_open, ended_at=_time(ended_ms), reason=reason)
 
 
 def _time(ms: float) -> datetime | None:

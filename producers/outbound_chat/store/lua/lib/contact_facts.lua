@@ -52,13 +52,10 @@ end
 
 local function merge_leg(legs, contact, leg)
   local known, others = legs[contact], 0
-  if known and (leg[1] < known[1] or leg[1] == known[1] and leg[2] <= known[2]) then
-    return false
-  end
-  for _ in pairs(legs) do
+  for _ in pairs(known and {} or legs) do
     others = others + 1
   end
-  if not known and others >= MOST_LEGS then
+  if others >= MOST_LEGS or known and (leg[1] < known[1] or leg[1] == known[1] and leg[2] <= known[2]) then
     return false
   end
   legs[contact] = leg
@@ -142,22 +139,18 @@ local function put(head, facts)
   head[FACTS] = facts
 end
 
-local function count_delivery(batch, state, by)
-  if batch ~= '' and redis.call('EXISTS', key('b:' .. batch)) == 1 then
-    try('HINCRBY', key('b:' .. batch), 'delivery:' .. state, by)
-  end
-end
-
 -- Report that the facts of a sent job changed: to batches, webhooks, and to whoever waits for it. A webhook is enqueued
 -- for each change of what it is about; a courier posts it if it is still true then.
 function contact_facts.announce(id, head, before, after)
   local was, is = before.delivery and before.delivery[1], after.delivery and after.delivery[1]
   if was ~= is then
-    local batch = records.batch_in_id(id)
-    if was then
-      count_delivery(batch, was, -1)
+    local batch = key('b:' .. records.batch_in_id(id))
+    if redis.call('EXISTS', batch) == 1 then
+      try('HINCRBY', batch, 'delivery:' .. is, 1)
+      if was then
+        try('HINCRBY', batch, 'delivery:' .. was, -1)
+      end
     end
-    count_delivery(batch, is, 1)
     webhooks.enqueue(id .. '.delivery.' .. is, head[LANE], head[CALLBACK])
   end
   if has_ended(after) and not has_ended(before) then
