@@ -210,6 +210,16 @@ def test_facts_that_another_program_wrote_are_passed_over(ledger: Ledger, facts:
     ledger.redis.delete(ledger.key("contact:c-8"))
 
 
+def test_counts_that_another_program_wrote_hide_nothing(ledger: Ledger) -> None:
+    name, most = ledger.key("contact_events"), "9" * 14
+    ingest(ledger, ended("c-1"))
+    wrong = {"polled_ms": most, f"last:{INSTANCE}": most, "changed": "x", "matched:context": "-1", "polls": most}
+    ledger.redis.hset(name, mapping=wrong)
+    status = ledger.run(scripts.read_contact_events(ledger.keys, [INSTANCE]))
+    assert (status.outcomes["unmatched"], status.outcomes["changed"], status.matched) == (1, 0, {})
+    ledger.redis.delete(name)
+
+
 def test_a_repeated_finish_keeps_facts_and_place(ledger: Ledger) -> None:
     ledger.add(1)
     local_id, claim = ledger.take_one()

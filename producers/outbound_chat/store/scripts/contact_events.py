@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from outbound_chat.model.contact_events import Change, ContactEventStatus, Outcome
+from outbound_chat.model.contacts import Basis
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.times import from_ms
 from outbound_chat.store.keys import Keys
@@ -53,23 +54,19 @@ def read_contact_events(keys: Keys, instances: Sequence[str]) -> ScriptCall[Cont
         first = 1 + 3 * len(instances)
         known = dict(rows(reply, first, 2))
         chats = dict(zip(instances, rows(reply[:first], 1, 3), strict=True))
-
-        def counts(prefix: str = "") -> dict[str, int]:
-            found = {name.removeprefix(prefix): known[name] for name in known if name.startswith(prefix)}
-            return {name: int(value) for name, value in found.items() if value and is_count(value)}
-
-        times = {instance: from_ms(ms) for instance, ms in counts("last:").items()}
+        counts = {name: int(value) for name, value in known.items() if value and is_count(value)}
+        last = {instance: counts.get(f"last:{instance}") for instance in instances}
         return ContactEventStatus(
             budget=keys.budget,
             records_contacts=reply[0] == 1,
-            outcomes={word: counts().get(word, 0) for word in Outcome},
-            matched=counts("matched:"),
-            last_events={instance: times.get(instance) for instance in instances},
+            outcomes={word: counts.get(word, 0) for word in Outcome},
+            matched={basis: counts[name] for basis in Basis if (name := f"matched:{basis}") in counts},
+            last_events={instance: from_ms(ms) if ms else None for instance, ms in last.items()},
             open_chats={instance: is_open for instance, (is_open, *_) in chats.items()},
             lasted_seconds={instance: float(lasted) for instance, (_, lasted, _) in chats.items() if lasted},
             seen={instance: seen for instance, (*_, seen) in chats.items() if seen},
-            polls=counts().get("polls", 0),
-            polled_at=from_ms(counts().get("polled_ms", 0)) if "polled_ms" in known else None,
+            polls=counts.get("polls", 0),
+            polled_at=from_ms(counts["polled_ms"]) if "polled_ms" in counts else None,
             poll_error=known.get("poll_error") or None,
         )
 
