@@ -23,6 +23,8 @@ from outbound_chat.model.operations import NumberReceipts
 from outbound_chat.request import FieldCode
 from outbound_chat_config import load_settings
 
+_OUR_WORDS = {"successful": "carrier", "unknown": "no_receipt"}
+"""AWS calls a message successful once the carrier has accepted it."""
 SHOWN_FAULTS = 20
 
 
@@ -144,7 +146,8 @@ def print_receipts(found: Sequence[NumberReceipts]) -> None:
         share = f"{refused:,} ({refused / max(messages, 1):.0%})" if refused else "0"
         share += " jumped" if any(one.jumped_at for one in hours) else ""
         kinds = sum((Counter(one.kinds) for one in hours), Counter[str]())
-        words = ", ".join(f"{count:,} {name.partition('_')[2].lower()}" for name, count in kinds.most_common())
+        named = [(name.partition("_")[2].lower(), count) for name, count in kinds.most_common()]
+        words = ", ".join(f"{count:,} {_OUR_WORDS.get(name, name)}" for name, count in named)
         table.add_row(number, f"{messages:,}", share, f"{sum(one.matched for one in hours):,}", words, budget)
     if found:
         out.print()
