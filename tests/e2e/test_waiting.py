@@ -249,5 +249,5 @@ def test_wait_until_the_chat_has_ended_or_until_nothing_more_can_be_known(idle: 
     assert idle.run("wait", job.id, "--until", "delivered").returncode == 1
     batch = chat.enqueue_batch([{"to": number(1)}], sender="support", text="Hello").id
     refused = idle.run("wait", batch, "--until", "ended")
-    assert (refused.returncode, "is for jobs" in refused.stderr) == (2, True)
+    assert (refused.returncode, "batches can only be waited for until final" in refused.stderr) == (2, True)
     chat.cancel_batch(batch)

@@ -174,7 +174,7 @@ def wait(
     with OutboundChat.from_settings(load_settings()) as chat:
         found, unknown = read_each(chat, ids)
         if until != "final" and any(isinstance(one, Batch) for one in found):
-            message = "is for jobs; outbound-chat status shows the deliveries of a batch"
+            message = "batches can only be waited for until final; pass the ids of their jobs"
             raise typer.BadParameter(message, param_hint="--until")
         ends, errors = (found, [*unknown]) if unknown else ends_of(chat, found, timeout, until)
     print_each(ends, as_json, errors)
