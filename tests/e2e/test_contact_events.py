@@ -167,6 +167,7 @@ def test_a_pipe_loses_nothing_while_redis_is_away(stack: Harness) -> None:
             process.communicate()
     assert process.returncode == 0
     assert (stack.folder / "out").read_text() == "2 events: 2 unmatched\n"
+    assert (stack.folder / "err").read_text().count("trying again") == 1
 
 
 def test_a_large_file_takes_little_memory(tmp_path: Path) -> None:

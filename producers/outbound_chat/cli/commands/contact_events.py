@@ -66,6 +66,7 @@ def _apply(
 ) -> None:
     """Applies events. `repeats`: while Redis is unavailable it tries again, since a pipe can't be read twice."""
     outcomes: Sequence[Outcome] | None = None
+    has_warned = False
     while outcomes is None:
         try:
             outcomes = chat.ingest_contact_events([event for _, event in events])
@@ -73,7 +74,9 @@ def _apply(
             if not (repeats and isinstance(error, StoreUnavailable)):
                 error.add_note(f"{number_of(counts.total(), 'event')} applied; repeat the command, which does no harm")
                 raise
-            warn(f"{error}; trying again")
+            if not has_warned:  # an outage may take hours
+                warn(f"{error}; trying again until Redis answers")
+            has_warned = True
     counts.update(outcomes)
     for (line, _), outcome in zip(events, outcomes, strict=True):
         if outcome is Outcome.UNREADABLE and len(faults) < SHOWN_FAULTS:
