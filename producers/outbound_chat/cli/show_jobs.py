@@ -27,7 +27,7 @@ def print_jobs(jobs: Iterable[Job]) -> None:
         table.add_row(
             job.id,
             Text(job.state, style=COLOURS.get(job.state, "")),
-            job.delivery.state if job.state is JobState.SENT else "",
+            _delivery_cell(job),
             error.code if error else "",
             time_cell(job.finished_at or job.next_attempt_at),
             job.contact_id or "",
@@ -58,6 +58,12 @@ def print_job(job: Job) -> None:
             ("webhook", webhook_words(job.webhook) if job.webhook else None),
         ]
     )
+
+
+def _delivery_cell(job: Job) -> str:
+    if job.state is not JobState.SENT:
+        return ""
+    return f"{job.delivery.state} (carrier)" if job.delivery.basis == "carrier" else job.delivery.state
 
 
 def _time_of(job: Job) -> str | None:

@@ -1,4 +1,4 @@
-"""Apply contact events by hand, and show what is known of them."""
+"""Read contact events, and show what became of them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

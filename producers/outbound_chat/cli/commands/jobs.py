@@ -166,7 +166,7 @@ def wait(
 
     Prints them, and exits with 1 if any of them was not sent. Ctrl-C stops the wait, not the jobs. With --until, it
     also waits for what events report after that, and stops once nothing can come. It then exits with 0 only if every
-    chat is known to have ended, or every message to have arrived.
+    chat is known to have ended, or every message is delivered, read or answered.
 
     $ outbound-chat wait main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --timeout 60
     $ outbound-chat wait main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR-42 --until ended
