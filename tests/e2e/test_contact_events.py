@@ -110,6 +110,9 @@ def test_a_broken_list_is_read_up_to_the_fault(stack: Harness) -> None:
     done = ingest(stack, f"{over_lines}\n{over_lines}")
     assert (done.returncode, done.stdout) == (2, "")
     assert "which has one event over several lines, is not a JSON list from line" in done.stderr
+    with pipe(stack) as process:
+        process.communicate(b"[{")
+    assert (stack.folder / "err").read_text().startswith("error: standard input is not a JSON list")
 
 
 @contextmanager
