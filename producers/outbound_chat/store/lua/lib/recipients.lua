@@ -99,8 +99,9 @@ end
 
 -- Let the first job that waits for the number go as soon as there is a place. Those that are due already may be held.
 local function advance(recipient)
-  local due = math.max(NOW, opens_at(recipient, times_of(recipient)))
-  for _, member in ipairs(waits_of(recipient, MOST_TRIED)) do
+  local waiting = waits_of(recipient, MOST_TRIED)
+  local due = waiting[1] and math.max(NOW, opens_at(recipient, times_of(recipient)))
+  for _, member in ipairs(waiting) do
     if hurry(member, due) then
       return
     end
