@@ -362,15 +362,17 @@ def test_settings_that_keep_the_caps_look_at_no_job(clocked: ClockedLedger) -> N
 def test_a_cap_costs_a_call_a_few_commands(clocked: ClockedLedger) -> None:
     """And a sender without one nothing."""
 
+    def counted() -> int:
+        return sum(int(stats["calls"]) for stats in clocked.redis.info("commandstats").values())
+
     def commands(**limits: Any) -> float:
         clocked.configure(senders={"sms": limits}, version=f"v{next(_claims)}")
-        numbers = [f"+1202555{row:04}" for row in range(100)]
-        for number in numbers:
-            clocked.add(1, request=to(number), watched=False)
-        before = sum(stats["calls"] for stats in clocked.redis.info("commandstats").values())
+        for row in range(100):
+            clocked.add(1, request=to(f"+1202555{row:04}"), watched=False)
+        before = counted()
         for local_id, claim in taken(clocked).items():
             clocked.finish(local_id, claim, "sent", contact_id="c")
-        return (sum(stats["calls"] for stats in clocked.redis.info("commandstats").values()) - before) / len(numbers)
+        return (counted() - before) / 100
 
     without = commands()
     assert commands(per_recipient=[[1, WINDOW_MS]], over_cap="wait", mark_form="") <= without + 10

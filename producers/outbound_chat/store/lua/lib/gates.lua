@@ -27,11 +27,6 @@ local function is_limits(limits)
       return false
     end
   end
-  for _, at in pairs(is('other_forms', 'table') and limits.other_forms or {}) do
-    if type(at) ~= 'number' then
-      return false
-    end
-  end
   return type(limits.instance) == 'string' and is('per_recipient', 'table') and is('other_forms', 'table')
     and (limits.per_recipient == nil or (limits.per_recipient[1] and type(limits.mark_form) == 'string'))
     and is('number', 'string') and is('peers', 'table')

@@ -1,9 +1,9 @@
--- recipients: caps how often a sender contacts one number. A claim takes a place, which a call that made no contact
--- gives back. `recipient:<sender>:<mark>` (zset id -> ms) has the contacts of a number, as long as the longest window:
--- when the call ended or, while it runs, a later time. `recipient_waits` (zset, by member) has the jobs that wait for a
--- place, `<sender>:<mark>:<priority>:<order>:<id>`: the first of a number is due when there is one, the others when one
--- has been free for a while, so that a claim need not look at all of them for each place. About 200 bytes a number and
--- a waiting job, 30 for each other contact.
+-- recipients: caps how often a sender contacts one number. It is long, since all that takes a place, gives one back or
+-- waits for one must agree. `recipient:<sender>:<mark>` (zset id -> ms) has the contacts of a number, as long as the
+-- longest window: when the call ended or, while it runs, a later time. `recipient_waits` (zset, by member) has the jobs
+-- that wait for a place, `<sender>:<mark>:<priority>:<order>:<id>`: the first of a number is due when there is one, the
+-- others when one has been free for a while, so that a claim need not look at all of them for each place. About 200
+-- bytes a number and a waiting job, 30 for each other contact.
 -- The mark is the number or, where requests are encrypted, its blind index. Two forms can't be compared, so while there
 -- are contacts in another form than `mark_form` of the sender (`other_forms`, form -> until ms), a worker adds them to
 -- those of each number (`recount`), which then has a member '' with the time until which nothing is to be added.
@@ -16,7 +16,7 @@ local WAITS, SWEPT_TO, RECOUNTED = 'recipient_waits', 'recipients_swept_to', ''
 local RUNNING_MS = 600000
 -- Those that wait behind others are looked at so long after there may be a place, since the others may be held.
 local CHECK_MS = 600000
-local POLL_MS = 1000
+local POLL_MS, LATEST_MS = 1000, 1e15
 local MOST_CONTACTS, MOST_TRIED, MOST_SWEPT = 100, 20, 500
 
 -- Return the recipient of a job; nil: its sender has no cap. `comparable`: its mark has the form that is counted.
@@ -108,26 +108,26 @@ local function advance(recipient)
   end
 end
 
-local function must_recount(recipient)
+-- Whether a worker must recount the job's recipient before it may be called.
+function recipients.must_recount(head, request)
+  local recipient = recipient_of(head, request)
+  if not recipient then
+    return false
+  end
   for form, at in pairs(recipient.other_forms) do
-    if form ~= recipient.form and at > (tonumber(try('ZSCORE', recipient.contacts, RECOUNTED) or nil) or NOW) then
+    local recounted = tonumber(try('ZSCORE', recipient.contacts, RECOUNTED) or nil) or NOW
+    if form ~= recipient.form and number_in(at, recounted + 1, LATEST_MS) then
       return true
     end
   end
   return not recipient.comparable
 end
 
--- Whether a worker must recount the job's recipient before it may be called.
-function recipients.must_recount(head, request)
-  local recipient = recipient_of(head, request)
-  return recipient and must_recount(recipient)
-end
-
 -- Add contacts in other forms to those of the number. `marks`: form -> the number in it. Return false if one lacks.
 function recipients.recount(head, request, marks)
   local recipient, until_ms, others = recipient_of(head, request), NOW, {}
   for form, at in pairs(recipient and recipient.other_forms or {}) do
-    if form ~= recipient.form and at > NOW then
+    if form ~= recipient.form and number_in(at, NOW, LATEST_MS) then
       until_ms = marks[form] and math.max(until_ms, at) or math.huge
       others[#others + 1] = marks[form]
     end
@@ -155,10 +155,11 @@ local function wait(id, head, request, recipient, opens)
     redis.call('DEL', key(WAITS))
     redis.call('ZADD', key(WAITS), 0, member)
   end
-  local polls = recipient.ends and head[MAYBE_SENT] == 0
   -- A call that runs now is likely to end soon.
-  opens = math.min(opens, NOW + recipient.window + 1)
-  head[DUE] = polls and NOW + POLL_MS or waits_of(recipient, 1)[1] == member and opens or opens + CHECK_MS
+  head[DUE] = math.min(opens, NOW + recipient.window + 1) + (waits_of(recipient, 1)[1] == member and 0 or CHECK_MS)
+  if recipient.ends and head[MAYBE_SENT] == 0 then
+    head[DUE] = NOW + POLL_MS
+  end
   records.save(id, head, request)
   lanes.put(id, head)
 end
@@ -171,7 +172,7 @@ function recipients.admit(id, head, request)
     return true
   end
   try('ZREM', key(WAITS), member_of(recipient, id, head))
-  if must_recount(recipient) then
+  if recipients.must_recount(head, request) then
     return true
   end
   local times = times_of(recipient, id)
@@ -234,7 +235,7 @@ function recipients.change(senders)
   for sender, limits in pairs(senders) do
     local old, forms = gates.limits_of(sender), {}
     for form, at in pairs(old.other_forms or {}) do
-      forms[form] = at > NOW and at or nil
+      forms[form] = number_in(at, NOW, LATEST_MS)
     end
     local caps = old.per_recipient
     if caps and old.mark_form ~= limits.mark_form then
@@ -259,12 +260,11 @@ function recipients.sweep()
     hurry(member, NOW)
     redis.call('ZREM', key(WAITS), member)
   end
+  redis.call('HSET', key('bucket'), SWEPT_TO, found[#found] or '')
   if #found < MOST_SWEPT then
     redis.call('HDEL', key('bucket'), SWEPT_TO)
-    return false
   end
-  redis.call('HSET', key('bucket'), SWEPT_TO, found[#found])
-  return true
+  return #found == MOST_SWEPT
 end
 
 return recipients
