@@ -557,6 +557,35 @@ def test_switching_encryption_on_opens_no_cap(clocked: ClockedLedger) -> None:
     assert len(send(clocked)) == 1
 
 
+def test_switching_encryption_on_and_off_again_opens_no_cap(clocked: ClockedLedger) -> None:
+    """A number that was added up for one form is added up again for the other, whose contacts came later."""
+    marks = {"": NUMBER, KEY: MARK}
+    cap(clocked, [2, WINDOW_MS])
+    clocked.add(1, request=to(NUMBER))
+    assert len(send(clocked)) == 1
+    for form, request in ((KEY, sealed(MARK)), ("", to(NUMBER))):
+        cap(clocked, [2, WINDOW_MS], form=form)
+        (local_id,) = clocked.add(1, request=request)
+        ((_, claim),) = taken(clocked).items()
+        assert recount(clocked, local_id, claim, request, marks) == "ok"
+        assert len(send(clocked)) == (1 if form else 0)
+
+
+def test_a_worker_with_old_settings_that_writes_them_again_opens_no_cap(clocked: ClockedLedger) -> None:
+    """Two versions of the settings may take turns while workers are replaced."""
+    for form in ("", KEY, "", KEY):
+        cap(clocked, form=form)
+    (local_id,) = clocked.add(1, request=sealed(MARK))
+    ((_, claim),) = taken(clocked).items()
+    assert recount(clocked, local_id, claim, sealed(MARK), {"": NUMBER, KEY: MARK}) == "ok"
+    assert send(clocked) == [local_id]
+    cap(clocked, form="")
+    cap(clocked, form=KEY)
+    clocked.add(1, request=sealed(MARK))
+    clocked.maintain()
+    assert send(clocked) == []
+
+
 def test_another_number_key_stops_the_sender_while_its_contacts_count(clocked: ClockedLedger) -> None:
     """They can't be compared, so nobody knows who may be contacted."""
     cap(clocked, form=KEY)
