@@ -158,8 +158,8 @@ class Sender(Model):
 
     @property
     def recipient_caps(self) -> tuple[RecipientCap, ...]:
-        """The parsed caps of `per_recipient`."""
-        return tuple(RecipientCap.parse(text) for text in self.per_recipient)
+        """The parsed caps of `per_recipient`, the one with the longest window last."""
+        return tuple(sorted(map(RecipientCap.parse, self.per_recipient), key=lambda cap: cap.window))
 
     @property
     def number(self) -> str:

@@ -121,19 +121,15 @@ def test_another_number_key_stops_the_sender_until_its_contacts_are_over(stack: 
     assert stack.sandbox.stats().calls == 1
 
 
-@pytest.mark.parametrize(
-    ("over_cap", "words"), [("wait", "delays rows of 1 of them"), ("suppress", "suppresses rows of 1 of them")]
-)
-def test_a_file_that_names_a_number_more_often_than_allowed_says_so(stack: Harness, over_cap: str, words: str) -> None:
+@pytest.mark.parametrize(("over_cap", "word"), [("wait", "delays"), ("suppress", "suppresses")])
+def test_a_file_that_names_a_number_twice_says_so(stack: Harness, over_cap: str, word: str) -> None:
     """Before it is sent, and in the receipt."""
     configure(stack, "2/P1D", "5/P7D", over_cap=over_cap)
     rows = ["to", number(1), number(1), number(1), number(2), number(2), number(3)]
     (stack.folder / "news.csv").write_text("\n".join([*rows, ""]), encoding="utf-8")
     command = ("send-batch", "news.csv", "--sender", "support", "--text", "Hello", "--json")
-    warning = f"warning: 2 numbers are in more than one row; per_recipient (2/P1D, 5/P7D) of the sender {words}"
-    warning += ", which predicted ends don't include"
+    caps = f"per_recipient (2/P1D, 5/P7D) of the sender {word} what is over it"
     for options in (("--dry-run",), ("--hold",)):
         done = stack.run(*command, *options)
-        assert warning in " ".join(done.stderr.split())
-        found = data_of(done.stdout)
-        assert (found["repeated_numbers"], found["over_cap"]) == (2, {"numbers": 1, "then": over_cap})
+        assert f"warning: 2 numbers are in more than one row; {caps}" in " ".join(done.stderr.split())
+        assert data_of(done.stdout)["repeated_numbers"] == 2

@@ -1,6 +1,7 @@
 """A cap on how often a sender contacts one number: the claim keeps it, whatever batches, pumps and clocks do."""
 
 from itertools import count
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -23,7 +24,8 @@ _claims = count()
 
 def cap(ledger: Ledger, *caps: list[int], over_cap: str = "wait", form: str = "", **limits: Any) -> None:
     """Gives the sender caps, pairs of contacts and ms; by default one contact in ten minutes."""
-    own = {"per_recipient": list(caps) or [[1, WINDOW_MS]], "over_cap": over_cap, "mark_form": form}
+    given = sorted(caps, key=itemgetter(1)) or [[1, WINDOW_MS]]
+    own = {"per_recipient": given, "over_cap": over_cap, "mark_form": form}
     ledger.configure(senders={"sms": own | limits}, version=f"v{next(_claims)}")
 
 
@@ -79,14 +81,11 @@ def test_each_of_them_is_looked_at_about_when_its_turn_comes(clocked: ClockedLed
     cap(clocked, [1, DAY_MS])
     jobs = clocked.add(5, request=to(NUMBER), expires_ms=START_MS + 9 * DAY_MS)
     send(clocked)
-    later = DAY_MS + WINDOW_MS
+    later = DAY_MS + 10 * MINUTE_MS
     waits = [due_in(clocked, local_id) for local_id in jobs[1:]]
-    assert waits == [DAY_MS + 1, later, later, later], (
-        "the first knows its time; others are looked at if it does not go"
-    )
+    assert waits == [DAY_MS + 1, *[later + 1] * 3], "the first knows its time; the others are looked at if it fails"
     clocked.clock.now_ms += DAY_MS + 1
     assert send(clocked) == [jobs[1]]
-    assert [due_in(clocked, local_id) for local_id in jobs[2:]] == [DAY_MS + 1, WINDOW_MS - 1, WINDOW_MS - 1]
 
 
 def test_all_caps_of_a_sender_are_kept(clocked: ClockedLedger) -> None:
@@ -301,7 +300,7 @@ def test_jobs_that_no_longer_wait_hide_no_other(clocked: ClockedLedger) -> None:
     for local_id, claim in running.items():
         clocked.finish(local_id, claim, "sent", contact_id=f"c-{local_id}")
     assert due_in(clocked, single) == WINDOW_MS + 1
-    assert clocked.redis.zrange(clocked.key(f"capped:sms:{NUMBER}"), 0, -1) == [single]
+    assert [name.rpartition(":")[2] for name in clocked.redis.zrange(clocked.key("recipient_waits"), 0, -1)] == [single]
 
 
 def test_a_claim_looks_at_each_job_a_few_times(clocked: ClockedLedger) -> None:
@@ -318,13 +317,163 @@ def test_a_claim_looks_at_each_job_a_few_times(clocked: ClockedLedger) -> None:
     assert looks <= 3 * len(jobs)
 
 
+@pytest.mark.parametrize("caps", [[], [[4, DAY_MS]]])
+def test_a_cap_that_is_removed_or_raised_lets_waiting_jobs_go_at_once(
+    clocked: ClockedLedger, caps: list[list[int]]
+) -> None:
+    """Whoever made a mistake of a day must not wait for it a day."""
+    cap(clocked, [1, DAY_MS])
+    jobs = [*clocked.add(2, request=to(NUMBER)), *clocked.add(1, lane=clocked.open_batch(), request=to(NUMBER))]
+    (other,) = clocked.add(1, lane=lane(Priority.URGENT), request=to(NUMBER))
+    assert send(clocked) == [other]
+    if caps:
+        cap(clocked, *caps)
+    else:
+        clocked.configure(senders={"sms": {}}, version="without")
+    clocked.maintain()
+    assert sorted(send(clocked)) == sorted(jobs)
+    assert not clocked.redis.exists(clocked.key("recipient_waits"))
+
+
+def test_a_cap_that_is_tightened_counts_for_waiting_jobs_and_earlier_contacts(clocked: ClockedLedger) -> None:
+    cap(clocked, [2, DAY_MS])
+    clocked.add(4, request=to(NUMBER), expires_ms=START_MS + 9 * DAY_MS)
+    assert len(send(clocked)) == 2
+    clocked.clock.now_ms += DAY_MS // 2
+    cap(clocked, [1, DAY_MS])
+    clocked.maintain()
+    assert send(clocked) == []
+    clocked.clock.now_ms += DAY_MS // 2
+    assert send(clocked) == []
+    clocked.clock.now_ms += 1
+    assert len(send(clocked)) == 1
+
+
+def test_settings_that_keep_the_caps_look_at_no_job(clocked: ClockedLedger) -> None:
+    """Each worker that starts writes them."""
+    cap(clocked)
+    clocked.add(2, request=to(NUMBER))
+    send(clocked)
+    cap(clocked, concurrency=5)
+    clocked.maintain()
+    assert clocked.redis.zcard(clocked.key("recipient_waits")) == 1
+
+
+def test_a_cap_costs_a_call_a_few_commands(clocked: ClockedLedger) -> None:
+    """And a sender without one nothing."""
+
+    def counted() -> int:
+        return sum(int(stats["calls"]) for stats in clocked.redis.info("commandstats").values())
+
+    def commands(**limits: Any) -> float:
+        clocked.configure(senders={"sms": limits}, version=f"v{next(_claims)}")
+        for row in range(100):
+            clocked.add(1, request=to(f"+1202555{row:04}"), watched=False)
+        before = counted()
+        for local_id, claim in taken(clocked).items():
+            clocked.finish(local_id, claim, "sent", contact_id="c")
+        return (counted() - before) / 100
+
+    without = commands()
+    assert commands(per_recipient=[[1, WINDOW_MS]], over_cap="wait", mark_form="") <= without + 10
+
+
+def test_thousands_that_wait_for_one_number_cost_a_script_little(clocked: ClockedLedger) -> None:
+    """Neither a claim, nor what ends a call or changes a cap, looks at all of them."""
+    cap(clocked, [1, DAY_MS])
+    jobs = 3_000
+    for _ in range(jobs // 500):
+        clocked.add(500, request=to(NUMBER), expires_ms=START_MS + 9 * DAY_MS, watched=False)
+    for _ in range(jobs // 500 + 1):
+        send(clocked)
+    assert clocked.redis.zcard(clocked.key("recipient_waits")) == jobs - 1
+
+    def commands() -> int:
+        return sum(stats["calls"] for stats in clocked.redis.info("commandstats").values())
+
+    clocked.clock.now_ms += DAY_MS + 1
+    before = commands()
+    ((local_id, claim),) = taken(clocked).items()
+    clocked.finish(local_id, claim, "sent", contact_id="c")
+    assert commands() - before < 150
+    clocked.configure(senders={"sms": {}}, version="without")
+    before = commands()
+    clocked.maintain()
+    assert commands() - before < 500 * 25
+    for _ in range(jobs // 500):
+        clocked.maintain()
+    assert sum(len(taken(clocked)) for _ in range(jobs // 500)) == jobs - 2
+
+
+def test_a_held_job_delays_others_to_its_number_only_a_little(clocked: ClockedLedger) -> None:
+    """It may be held for weeks."""
+    cap(clocked)
+    clocked.add(1, request=to(NUMBER))
+    send(clocked)
+    batch = clocked.open_batch()
+    clocked.add(30, lane=batch, request=to(NUMBER))
+    (single,) = clocked.add(1, request=to(NUMBER))
+    assert send(clocked) == []
+    clocked.hold(f"batch:{batch.rpartition(':')[2]}")
+    clocked.clock.now_ms += WINDOW_MS + 10 * MINUTE_MS + 1
+    assert send(clocked) == [single]
+
+
+def test_an_urgent_job_goes_first_of_those_that_wait(clocked: ClockedLedger) -> None:
+    cap(clocked)
+    clocked.add(3, request=to(NUMBER))
+    send(clocked)
+    (urgent,) = clocked.add(1, lane=lane(Priority.URGENT), request=to(NUMBER))
+    assert send(clocked) == []
+    clocked.clock.now_ms += WINDOW_MS + 1
+    assert send(clocked) == [urgent]
+
+
+def test_a_job_that_ends_while_it_waits_leaves_its_turn_at_once(clocked: ClockedLedger) -> None:
+    cap(clocked)
+    clocked.add(1, request=to(NUMBER))
+    send(clocked)
+    (expires,) = clocked.add(1, request=to(NUMBER), expires_ms=clocked.clock.now_ms + MINUTE_MS)
+    cancelled, last = clocked.add(2, request=to(NUMBER))
+    assert send(clocked) == []
+    assert due_in(clocked, expires) == WINDOW_MS + 1
+    clocked.clock.now_ms += MINUTE_MS
+    clocked.maintain()
+    assert (clocked.state(expires), due_in(clocked, cancelled)) == (JobState.EXPIRED, WINDOW_MS - MINUTE_MS + 1)
+    clocked.cancel(cancelled)
+    assert due_in(clocked, last) == WINDOW_MS - MINUTE_MS + 1
+    assert len(clocked.redis.zrange(clocked.key("recipient_waits"), 0, -1)) == 1
+
+
+def test_a_call_longer_than_its_lease_keeps_its_place(clocked: ClockedLedger) -> None:
+    """Its lease was renewed, and it may reach AWS after a short window is over."""
+    cap(clocked, [1, 1_000])
+    clocked.add(2, request=to(NUMBER))
+    ((local_id, claim),) = taken(clocked).items()
+    for _ in range(4):
+        clocked.clock.now_ms += LEASE_MS - 1_000
+        assert clocked.renew((local_id, claim)).leases == 1
+        assert taken(clocked) == {}
+
+
+def test_a_clock_that_goes_back_delays_nobody_by_more_than_a_window(clocked: ClockedLedger) -> None:
+    cap(clocked)
+    clocked.add(2, request=to(NUMBER), expires_ms=START_MS + 9 * DAY_MS)
+    clocked.maintain()
+    send(clocked)
+    clocked.clock.now_ms -= 2 * DAY_MS
+    clocked.maintain()
+    assert send(clocked) == []
+    clocked.clock.now_ms += WINDOW_MS
+    assert len(send(clocked)) == 1
+
+
 def test_contacts_are_forgotten_with_the_longest_window(clocked: ClockedLedger) -> None:
     """A sender of millions must not fill Redis with all of them."""
     cap(clocked, [1, 2_000], [5, 3_000])
     clocked.add(1, request=to(NUMBER))
     send(clocked)
-    for name in (f"contacts:sms:{NUMBER}", "mark_forms"):
-        assert 0 < clocked.redis.pttl(clocked.key(name)) <= LEASE_MS + 3_000 + 5_000
+    assert 0 < clocked.redis.pttl(clocked.key(f"recipient:sms:{NUMBER}")) <= 3_000 + 10 * MINUTE_MS
 
 
 def test_a_number_that_is_contacted_for_ever_takes_no_more_memory(clocked: ClockedLedger) -> None:
@@ -333,7 +482,7 @@ def test_a_number_that_is_contacted_for_ever_takes_no_more_memory(clocked: Clock
         clocked.add(1, request=to(NUMBER))
         assert len(send(clocked)) == 1
         clocked.clock.now_ms += WINDOW_MS + 1
-    assert clocked.redis.zcard(clocked.key(f"contacts:sms:{NUMBER}")) <= 2
+    assert clocked.redis.zcard(clocked.key(f"recipient:sms:{NUMBER}")) <= 2
 
 
 def test_a_call_that_is_running_is_not_forgotten_because_another_ended(clocked: ClockedLedger) -> None:
@@ -342,17 +491,17 @@ def test_a_call_that_is_running_is_not_forgotten_because_another_ended(clocked: 
     clocked.add(2, request=to(NUMBER))
     running, ended = taken(clocked).items()
     clocked.finish(*ended, "sent", contact_id="c")
-    assert clocked.redis.pttl(clocked.key(f"contacts:sms:{NUMBER}")) > LEASE_MS - 10_000
+    assert clocked.redis.pttl(clocked.key(f"recipient:sms:{NUMBER}")) > LEASE_MS - 10_000
     assert clocked.finish(*running, "sent", contact_id="d") == "sent"
 
 
-@pytest.mark.parametrize("kind", ["contacts", "capped"])
-def test_contacts_that_another_program_wrote_over_count_as_all(clocked: ClockedLedger, kind: str) -> None:
+@pytest.mark.parametrize("name", [f"recipient:sms:{NUMBER}", "recipient_waits"])
+def test_contacts_that_another_program_wrote_over_count_as_all(clocked: ClockedLedger, name: str) -> None:
     """What can't be counted must not be taken for nothing."""
     cap(clocked, [2, WINDOW_MS])
     clocked.add(4, request=to(NUMBER))
     send(clocked)
-    key = clocked.key(f"{kind}:sms:{NUMBER}")
+    key = clocked.key(name)
     clocked.redis.delete(key)
     clocked.redis.set(key, "text")
     clocked.clock.now_ms += WINDOW_MS // 2
@@ -408,6 +557,35 @@ def test_switching_encryption_on_opens_no_cap(clocked: ClockedLedger) -> None:
     assert len(send(clocked)) == 1
 
 
+def test_switching_encryption_on_and_off_again_opens_no_cap(clocked: ClockedLedger) -> None:
+    """A number that was added up for one form is added up again for the other, whose contacts came later."""
+    marks = {"": NUMBER, KEY: MARK}
+    cap(clocked, [2, WINDOW_MS])
+    clocked.add(1, request=to(NUMBER))
+    assert len(send(clocked)) == 1
+    for form, request in ((KEY, sealed(MARK)), ("", to(NUMBER))):
+        cap(clocked, [2, WINDOW_MS], form=form)
+        (local_id,) = clocked.add(1, request=request)
+        ((_, claim),) = taken(clocked).items()
+        assert recount(clocked, local_id, claim, request, marks) == "ok"
+        assert len(send(clocked)) == (1 if form else 0)
+
+
+def test_a_worker_with_old_settings_that_writes_them_again_opens_no_cap(clocked: ClockedLedger) -> None:
+    """Two versions of the settings may take turns while workers are replaced."""
+    for form in ("", KEY, "", KEY):
+        cap(clocked, form=form)
+    (local_id,) = clocked.add(1, request=sealed(MARK))
+    ((_, claim),) = taken(clocked).items()
+    assert recount(clocked, local_id, claim, sealed(MARK), {"": NUMBER, KEY: MARK}) == "ok"
+    assert send(clocked) == [local_id]
+    cap(clocked, form="")
+    cap(clocked, form=KEY)
+    clocked.add(1, request=sealed(MARK))
+    clocked.maintain()
+    assert send(clocked) == []
+
+
 def test_another_number_key_stops_the_sender_while_its_contacts_count(clocked: ClockedLedger) -> None:
     """They can't be compared, so nobody knows who may be contacted."""
     cap(clocked, form=KEY)
@@ -459,7 +637,7 @@ def test_a_request_that_cannot_be_read_is_left_to_the_worker(clocked: ClockedLed
 def test_without_a_cap_nothing_is_kept(clocked: ClockedLedger) -> None:
     clocked.add(2, request=to(NUMBER))
     send(clocked)
-    assert not [name for name in clocked.names() if name.startswith(("contacts", "capped", "mark_forms"))]
+    assert not [name for name in clocked.names() if name.startswith("recipient")]
 
 
 @given(
@@ -524,3 +702,94 @@ def test_all_that_waits_goes_as_fast_as_the_caps_allow(clocked: ClockedLedger, c
         while sent := send(clocked):
             times += [now] * len(sent)
     assert times == wanted
+
+
+SENDERS = {"sms": [[1, 7_000], [3, 60_000]], "codes": [[2, 60_000]]}
+KINDS = ["add", "add", "claim", "claim", "sent", "retry", "cancel", "hold", "release", "settings"]
+STEP = st.tuples(st.sampled_from(KINDS), st.integers(0, 5), st.sampled_from([0, 1, 900, 7_001, 40_000, -5_000]))
+
+
+class History:
+    """What becomes of jobs to two numbers, with batches that are held, cancelled or limited."""
+
+    def __init__(self, ledger: ClockedLedger) -> None:
+        self.ledger = ledger
+        self.configure(SENDERS)
+        self.batches = [ledger.open_batch(), ledger.open_batch(concurrency=1)]
+        self.lanes = [*self.batches, lane(), lane(Priority.URGENT), lane(sender="codes")]
+        self.jobs: dict[str, tuple[str, str]] = {}
+        self.running: dict[str, tuple[str, int]] = {}
+        self.contacts: list[tuple[tuple[str, str], int]] = []
+        self.age = 0
+        """Time that passed, which never goes back. A call may reach AWS between its claim and its end."""
+
+    def configure(self, caps: dict[str, list[list[int]]]) -> None:
+        found = {name: {"per_recipient": own, "over_cap": "wait", "mark_form": ""} for name, own in caps.items()}
+        self.ledger.configure(senders=found, version=f"v{next(_claims)}")
+
+    def move(self, by_ms: int) -> None:
+        self.ledger.clock.now_ms += by_ms
+        self.age += max(0, by_ms)
+        self.ledger.maintain()
+
+    def add(self, choice: int) -> None:
+        where, number = self.lanes[choice % len(self.lanes)], [NUMBER, OTHER][choice % 2]
+        for local_id in self.ledger.add(
+            1 + choice, lane=where, request=to(number), expires_ms=START_MS + 9 * DAY_MS, watched=False
+        ):
+            # A row that a batch has already stays as it is.
+            self.jobs.setdefault(local_id, (where.split(":")[1], number))
+
+    def claim(self, choice: int) -> None:
+        self.running |= {local_id: (claim, self.age) for local_id, claim in taken(self.ledger, 1 + choice).items()}
+
+    def sent(self, choice: int) -> None:
+        self._end(choice, "sent", contact_id="c")
+
+    def retry(self, choice: int) -> None:
+        self._end(choice, "retry", code="service_error", delay_ms=1_000)
+
+    def _end(self, choice: int, outcome: str, **fields: Any) -> None:
+        if self.running:
+            local_id = list(self.running)[choice % len(self.running)]
+            claim, begun = self.running.pop(local_id)
+            if self.ledger.finish(local_id, claim, outcome, **fields) == "sent":
+                self.contacts.append((self.jobs[local_id], begun))
+
+    def cancel(self, choice: int) -> None:
+        for local_id in list(self.jobs)[choice : choice + 1]:
+            self.ledger.cancel(local_id)
+
+    def hold(self, choice: int) -> None:
+        self.ledger.hold(f"batch:{self.batches[choice % 2].rpartition(':')[2]}")
+
+    def release(self, choice: int) -> None:
+        self.ledger.release(f"batch:{self.batches[choice % 2].rpartition(':')[2]}")
+
+    def settings(self, choice: int) -> None:
+        """Another sender's caps are changed or removed."""
+        self.configure({"sms": SENDERS["sms"]} | ({"codes": [[choice, 60_000]]} if choice else {"codes": [[9, 1_000]]}))
+
+
+@given(steps=st.lists(STEP, max_size=60))
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_caps_are_kept_and_nobody_waits_for_ever(clocked: ClockedLedger, steps: list[tuple[str, int, int]]) -> None:
+    clocked.redis.flushall()
+    history = History(clocked)
+    for what, choice, move_ms in steps:
+        history.move(move_ms)
+        getattr(history, what)(choice)
+    history.release(0)
+    history.release(1)
+    for _ in range(3 * len(history.jobs) + 3):
+        history.claim(500)
+        while history.running:
+            history.sent(0)
+        history.move(60_001)
+    waiting = [local_id for local_id in history.jobs if clocked.state(local_id) in {JobState.QUEUED, JobState.SENDING}]
+    assert waiting == []
+    for number in (NUMBER, OTHER):
+        begun = sorted(begun for of, begun in history.contacts if of == ("sms", number))
+        for most, window_ms in SENDERS["sms"]:
+            for first, after in zip(begun, begun[most:], strict=False):
+                assert after >= first + window_ms

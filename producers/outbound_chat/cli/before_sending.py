@@ -31,28 +31,21 @@ class RepeatedNumbers:
         hashed = hash(number)
         self._bands[hashed % 256].append(hashed)
 
-    def in_more_rows(self, than: int = 1) -> int:
-        """Returns how many numbers are in more rows than that."""
+    @property
+    def count(self) -> int:
+        """How many numbers are in more than one row."""
         # One band at a time, because counting takes many times the memory of the hashes.
-        return sum(times > than for band in self._bands for times in Counter(band).values())
+        return sum(times > 1 for band in self._bands for times in Counter(band).values())
 
     def warn(self, sender: Sender) -> None:
-        """Warns if there are numbers in more than one row, and says what becomes of them."""
-        if count := self.in_more_rows():
-            over = self._over_cap(sender)
-            caps = f"per_recipient ({', '.join(sender.per_recipient)}) of the sender"
-            then = f"delays rows of {over:,}" if sender.over_cap == "wait" else f"suppresses rows of {over:,}"
-            what = f"{caps} {then} of them, which predicted ends don't include" if over else "each row is sent"
-            warn(f"{number_of(count, 'number is', 'numbers are')} in more than one row; {what}")
-
-    def counts(self, sender: Sender) -> dict[str, Any]:
-        """Returns the same for `--json`."""
-        over = {"numbers": self._over_cap(sender), "then": sender.over_cap} if sender.per_recipient else None
-        return {"repeated_numbers": self.in_more_rows(), "over_cap": over}
-
-    def _over_cap(self, sender: Sender) -> int:
-        caps = sender.recipient_caps
-        return self.in_more_rows(min(cap.contacts for cap in caps)) if caps else 0
+        """Warns if there are such numbers, and says whether the sender's caps count them."""
+        if count := self.count:
+            over = "suppresses what is over it"
+            if sender.over_cap == "wait":
+                over = "delays what is over it, which predicted ends don't include"
+            caps = f"per_recipient ({', '.join(sender.per_recipient)}) of the sender {over}"
+            then = caps if sender.per_recipient else "each row is sent"
+            warn(f"{number_of(count, 'number is', 'numbers are')} in more than one row; {then}")
 
 
 @dataclass(frozen=True, slots=True)

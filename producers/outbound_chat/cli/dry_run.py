@@ -49,7 +49,7 @@ def show_preflight(campaign: Campaign, rejects: Rejects, *, as_json: bool) -> No
     for warning in _warnings(flight, campaign.sender, rows):
         warn(warning)
     if as_json:
-        beside = {"earlier": earlier, **campaign.repeated.counts(campaign.sender)}
+        beside = {"earlier": earlier, "repeated_numbers": campaign.repeated.count}
         _print_json(flight, faults, rejects, lines, beside)
     else:
         print_preflight(flight, campaign.parts_of(flight), faults.faults, lines, path)

@@ -88,9 +88,8 @@ KINDS = (
         "opt_outs", "hash", Lifetime.BUDGET, "when the opt-outs of each sender were last read, and the error if any"
     ),
     KeyKind("opt_outs_lease", "string", Lifetime.TTL, "exists while opt-out lists are read: whose sync it is"),
-    KeyKind("contacts:*", "zset", Lifetime.TTL, "a sender's contacts with one number, or its blind index: id -> ms"),
-    KeyKind("capped:*", "zset", Lifetime.TTL, "jobs that wait because of these contacts: id -> ms of their turn"),
-    KeyKind("mark_forms", "hash", Lifetime.TTL, "the forms of the numbers in `contacts`: sender and form -> until ms"),
+    KeyKind("recipient:*", "zset", Lifetime.TTL, "a sender's contacts with one number, or its blind index: id -> ms"),
+    KeyKind("recipient_waits", "zset", Lifetime.EMPTY, "jobs that wait because of these contacts, by number and order"),
     KeyKind("calls:*", "zset", Lifetime.TTL, "running calls of a sender with limits: id -> end of lease ms"),
     KeyKind(
         "contact:*", "string", Lifetime.TTL, "the job that started a contact, or what events said before: id or JSON"

@@ -147,7 +147,7 @@ def send_batch(
                 "receipt": {**json_default(receipt), "id": receipt.id or None, "rejections": rejected.first},
                 "batch": batch,
                 "earlier": sending.earlier,
-                **campaign.repeated.counts(campaign.sender),
+                "repeated_numbers": campaign.repeated.count,
             }
             path = str(rejected.path) if receipt.rejected else None
             print_json({**found, "rejects": path}, [*errors, *rejected.errors])

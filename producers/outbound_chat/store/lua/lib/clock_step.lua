@@ -1,6 +1,7 @@
 -- clock_step: repairs what a backward step of the server's clock leaves in the future. Leases, pumps, gates, numbers
 -- and webhooks would wait as long as the step, and workers that ended would seem alive. Jobs stay due at the time that
 -- was asked for; without one they are due at any time. For holds of the system see `holds.tidy`.
+-- uses: recipients
 local clock_step = {}
 
 local STEP_MS, MOST_MOVED = 1000, 500
@@ -39,6 +40,7 @@ function clock_step.repair()
     redis.call('ZREMRANGEBYSCORE', key(index), '(' .. digits(NOW), '+inf')
   end
   move_webhooks_back(step)
+  recipients.look_again()
   -- Only gates: a lane waits for a time that somebody chose.
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('delayed'), NOW, '+inf', 'LIMIT', 0, 1000)) do
     if string.sub(member, 1, 1) == '@' then

@@ -27,8 +27,9 @@ local function is_limits(limits)
       return false
     end
   end
-  return type(limits.instance) == 'string' and (limits.per_recipient == nil or type(limits.mark_form) == 'string')
-    and is('per_recipient', 'table') and is('number', 'string') and is('peers', 'table')
+  return type(limits.instance) == 'string' and is('per_recipient', 'table') and is('other_forms', 'table')
+    and (limits.per_recipient == nil or (limits.per_recipient[1] and type(limits.mark_form) == 'string'))
+    and is('number', 'string') and is('peers', 'table')
     and is('concurrency', 'number') and is('max_chats', 'number') and (limits.peers or not limits.max_chats)
     and (limits.number_rate == nil or (number_in(limits.number_rate, 1e-9, 1e9) and limits.number))
 end

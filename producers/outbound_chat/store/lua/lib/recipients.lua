@@ -1,72 +1,61 @@
--- recipients: caps how often a sender contacts one number. A claim takes a place, which a call that made no contact
--- gives back. `contacts:<sender>:<mark>` (zset id -> ms) has the contacts of a number, as long as the longest window:
--- when the call ended or, while it runs, when its lease ends. `capped:<sender>:<mark>` (zset id -> ms) has the jobs
--- that wait for a place, each with a time of its own, so that a claim need not look at all of them for each place; when
--- a call ends, the first gets the time at which it may go. About 200 bytes a number, 30 for each other contact or job.
+-- recipients: caps how often a sender contacts one number. It is long, since all that takes a place, gives one back or
+-- waits for one must agree. `recipient:<sender>:<mark>` (zset id -> ms) has the contacts of a number, as long as the
+-- longest window: when the call ended or, while it runs, a later time. `recipient_waits` (zset, by member) has the jobs
+-- that wait for a place, `<sender>:<mark>:<priority>:<order>:<id>`: the first of a number is due when there is one, the
+-- others when one has been free for a while, so that a claim need not look at all of them for each place. About 200
+-- bytes a number and a waiting job, 30 for each other contact.
 -- The mark is the number or, where requests are encrypted, its blind index. Two forms can't be compared, so while there
--- are contacts in another form than `mark_form` of the sender, a worker adds them to those of each number (`recount`),
--- which then has a member ''. `mark_forms` (hash `<sender>:<form>` -> ms) has until when there are contacts in a form.
--- uses: gates lanes records ring suppression
+-- are contacts in another form than `mark_form` of the sender (`other_forms`, form -> until ms), a worker adds them to
+-- those of each number (`recount`), which then has a member '' with the time until which nothing is to be added.
+-- uses: gates lanes records ring
 local recipients = {}
 
 local OVER = 'the sender has contacted the number as often as its per_recipient allows'
-local RECOUNTED = ''
--- Jobs before a waiting job may be cancelled or expire, so it is looked at again so long after the longest window.
+local WAITS, SWEPT_TO, RECOUNTED = 'recipient_waits', 'recipients_swept_to', ''
+-- A call has ended by then.
+local RUNNING_MS = 600000
+-- Those that wait behind others are looked at so long after there may be a place, since the others may be held.
 local CHECK_MS = 600000
-local MARGIN_MS = 1000
-local FORM_MS = 5000
-local MOST_STALE = 20
-local last, forms
+local POLL_MS, LATEST_MS = 1000, 1e15
+local MOST_CONTACTS, MOST_TRIED, MOST_SWEPT = 100, 20, 500
 
-before_each_call('recipients', function()
-  last, forms = {}, {}
-end)
-
--- Return the recipient of a job; nil: its sender has no cap. It has no `mark` if the request has not the form that is
--- counted, or is unreadable.
+-- Return the recipient of a job; nil: its sender has no cap. `comparable`: its mark has the form that is counted.
 local function recipient_of(head, request)
-  local limits = gates.limits_of_lane(head[LANE])
-  if not limits.per_recipient then
-    return nil
-  end
-  local sender, form = lanes.sender_of(head[LANE]), limits.mark_form
-  if last.request ~= request or last.sender ~= sender then
+  local limits, sender = gates.limits_of_lane(head[LANE])
+  local caps, form = limits.per_recipient, limits.mark_form
+  if caps then
     local number, index = records.number_of(request)
-    if form ~= '' then
-      number = string.sub(index, 1, #form) == form and index or nil
-    end
-    local name = sender .. ':' .. (number or '')
-    last = { request = request, sender = sender, caps = limits.per_recipient, form = form, mark = number, most = 0,
-      window = 0, spacing = 0, ends = limits.over_cap == 'suppress',
-      contacts = key('contacts:' .. name), capped = key('capped:' .. name) }
-    for _, cap in ipairs(last.caps) do
-      last.most, last.window = math.max(last.most, cap[1]), math.max(last.window, cap[2])
-      last.spacing = math.max(last.spacing, cap[2] / cap[1])
-    end
+    local mark = sender .. ':' .. (number or index)
+    return { caps = caps, window = caps[#caps][2], ends = limits.over_cap == 'suppress', sender = sender, form = form,
+      other_forms = limits.other_forms or {}, contacts = key('recipient:' .. mark), mark = mark,
+      comparable = form == '' and number or form ~= '' and string.sub(index, 1, #form) == form }
   end
-  return last
 end
 
--- The key lives as long as the longest window after this time, which no other of them exceeds.
-local function put(recipient, name, at, id)
-  redis.call('ZADD', name, digits(tonumber(at)), id)
-  redis.call('PEXPIRE', name, digits(math.max(0, at - NOW) + recipient.window + MARGIN_MS))
+local function put(recipient, at, id)
+  redis.call('ZADD', recipient.contacts, digits(at), id)
+  redis.call('PEXPIRE', recipient.contacts, digits(RUNNING_MS + recipient.window))
 end
 
--- Return the latest times in a zset, newest first, but that of the job. What another program wrote over may have been
--- any contacts, so it counts as all that a cap allows.
-local function times_of(recipient, name, id)
-  local found, times = try('ZRANGE', name, 0, recipient.most + 1, 'REV', 'WITHSCORES'), {}
+-- Return the times of the latest contacts, newest first, but that of the job. What another program wrote over may have
+-- been any contacts, so it counts as all that a cap allows.
+local function times_of(recipient, id)
+  local found, times = try('ZRANGE', recipient.contacts, 0, MOST_CONTACTS + 1, 'REV', 'WITHSCORES'), {}
   if not found then
-    redis.call('DEL', name)
-    for place = 1, recipient.most do
-      put(recipient, name, NOW, 'lost-' .. place)
+    redis.call('DEL', recipient.contacts)
+    for place = 1, MOST_CONTACTS do
+      put(recipient, NOW, 'lost-' .. place)
     end
-    return times_of(recipient, name, id)
+    return times_of(recipient, id)
   end
   for i = 1, #found, 2 do
     if found[i] ~= id and found[i] ~= RECOUNTED then
       times[#times + 1] = tonumber(found[i + 1])
+      if times[#times] > NOW + RUNNING_MS then
+        -- The clock of the server has gone back.
+        times[#times] = NOW
+        put(recipient, NOW, found[i])
+      end
     end
   end
   return times
@@ -81,167 +70,201 @@ local function opens_at(recipient, times)
   return at
 end
 
--- Return in which forms there are contacts of the sender: form -> until ms.
-local function forms_of(sender)
-  if not forms[sender] then
-    forms[sender] = {}
-    local kept = try('HGETALL', key('mark_forms')) or redis.call('DEL', key('mark_forms')) and {}
-    for i = 1, #kept, 2 do
-      local name, form = string.match(kept[i], '^([^:]*):(.*)$')
-      local until_ms = number_in(kept[i + 1], NOW, 1e15)
-      if not until_ms or not name then
-        redis.call('HDEL', key('mark_forms'), kept[i])
-      elseif name == sender then
-        forms[sender][form] = until_ms
-      end
+local function waits_of(recipient, most)
+  return try('ZRANGE', key(WAITS), '[' .. recipient.mark .. ':', '(' .. recipient.mark .. ';', 'BYLEX',
+    'LIMIT', 0, most) or {}
+end
+
+local function member_of(recipient, id, head)
+  return string.format('%s:%s:%016.0f:%s', recipient.mark, lanes.parts(head[LANE]), lanes.order_of(head), id)
+end
+
+-- Let a job that waits go at this time, if that is sooner. Return whether it waited for its time.
+local function hurry(member, due)
+  local id = string.match(member, '[^:]*$')
+  local head, request = records.load(id)
+  if not head or head[STATE] ~= 'queued' then
+    redis.call('ZREM', key(WAITS), member)
+  elseif head[DUE] > NOW then
+    if due < head[DUE] then
+      lanes.remove(id, head)
+      head[DUE] = due
+      records.save(id, head, request)
+      lanes.put(id, head)
+      ring.place(head[LANE])
+    end
+    return true
+  end
+end
+
+-- Let the first job that waits for the number go as soon as there is a place. Those that are due already may be held.
+local function advance(recipient)
+  local waiting = waits_of(recipient, MOST_TRIED)
+  local due = waiting[1] and math.max(NOW, opens_at(recipient, times_of(recipient)))
+  for _, member in ipairs(waiting) do
+    if hurry(member, due) then
+      return
     end
   end
-  return forms[sender]
 end
 
 -- Whether a worker must recount the job's recipient before it may be called.
 function recipients.must_recount(head, request)
   local recipient = recipient_of(head, request)
-  if not recipient or not recipient.mark then
-    return recipient ~= nil
+  if not recipient then
+    return false
   end
-  for form in pairs(forms_of(recipient.sender)) do
-    if form ~= recipient.form then
-      return not try('ZSCORE', recipient.contacts, RECOUNTED)
+  for form, at in pairs(recipient.other_forms) do
+    local recounted = tonumber(try('ZSCORE', recipient.contacts, RECOUNTED) or nil) or NOW
+    if form ~= recipient.form and number_in(at, recounted + 1, LATEST_MS) then
+      return true
     end
   end
-  return false
+  return not recipient.comparable
 end
 
 -- Add contacts in other forms to those of the number. `marks`: form -> the number in it. Return false if one lacks.
 function recipients.recount(head, request, marks)
-  local recipient, until_ms = recipient_of(head, request), NOW
-  if not recipient then
-    return true
-  end
-  for form, at in pairs(forms_of(recipient.sender)) do
-    until_ms = marks[form] and math.max(until_ms, at) or math.huge
-  end
-  if not recipient.mark or until_ms == math.huge then
-    return false
-  end
-  marks[recipient.form] = nil
-  times_of(recipient, recipient.contacts)
-  for _, mark in pairs(marks) do
-    local other = key('contacts:' .. recipient.sender .. ':' .. mark)
-    times_of(recipient, other)
-    local found = redis.call('ZRANGE', other, 0, -1, 'WITHSCORES')
-    for i = 1, #found, 2 do
-      put(recipient, recipient.contacts, found[i + 1], found[i])
+  local recipient, until_ms, others = recipient_of(head, request), NOW, {}
+  for form, at in pairs(recipient and recipient.other_forms or {}) do
+    if form ~= recipient.form and number_in(at, NOW, LATEST_MS) then
+      until_ms = marks[form] and math.max(until_ms, at) or math.huge
+      others[#others + 1] = marks[form]
     end
-    redis.call('DEL', other)
   end
-  put(recipient, recipient.contacts, until_ms, RECOUNTED)
+  if not recipient or not recipient.comparable or until_ms == math.huge then
+    return recipient == nil
+  end
+  times_of(recipient)
+  for _, mark in ipairs(others) do
+    local name = key('recipient:' .. recipient.sender .. ':' .. mark)
+    local contacts = try('ZRANGE', name, 0, -1, 'WITHSCORES') or {}
+    for i = 1, #contacts, 2 do
+      put(recipient, tonumber(contacts[i + 1]), contacts[i])
+    end
+    redis.call('DEL', name)
+  end
+  put(recipient, until_ms, RECOUNTED)
   return true
 end
 
--- Put a job that a claim took back into its lane, until there may be a place for it: behind the others that wait, or
--- first if its time has come and was not enough.
+-- Put a job that a claim took back into its lane, until there may be a place for it.
 local function wait(id, head, request, recipient, opens)
-  local before = tonumber(try('ZSCORE', recipient.capped, id) or nil)
-  local at = before
-  if recipient.ends and head[MAYBE_SENT] == 0 then
-    at = NOW + MARGIN_MS
-  elseif not before or before <= NOW then
-    local latest = times_of(recipient, recipient.capped, id)[1]
-    local is_last = latest and (not before or redis.call('ZCOUNT', recipient.capped, NOW + 1, digits(opens)) > 0)
-    at = is_last and math.max(opens, latest + recipient.spacing) + MARGIN_MS or opens
+  local member = member_of(recipient, id, head)
+  if not try('ZADD', key(WAITS), 0, member) then
+    redis.call('DEL', key(WAITS))
+    redis.call('ZADD', key(WAITS), 0, member)
   end
-  put(recipient, recipient.capped, at, id)
-  head[DUE] = math.min(at, NOW + recipient.window + CHECK_MS)
+  -- A call that runs now is likely to end soon.
+  head[DUE] = math.min(opens, NOW + recipient.window + 1) + (waits_of(recipient, 1)[1] == member and 0 or CHECK_MS)
+  if recipient.ends and head[MAYBE_SENT] == 0 then
+    head[DUE] = NOW + POLL_MS
+  end
   records.save(id, head, request)
   lanes.put(id, head)
 end
 
-local function take(id, recipient, lease_ms)
-  redis.call('ZREMRANGEBYSCORE', recipient.contacts, '-inf', digits(NOW - recipient.window))
-  put(recipient, recipient.contacts, NOW + lease_ms, id)
-  try('ZREM', recipient.capped, id)
-  local until_ms = NOW + lease_ms + recipient.window
-  if (forms_of(recipient.sender)[recipient.form] or 0) < until_ms then
-    -- A little longer, so that it need not be written for every call.
-    forms_of(recipient.sender)[recipient.form] = until_ms + FORM_MS
-    redis.call('HSET', key('mark_forms'), recipient.sender .. ':' .. recipient.form, digits(until_ms + FORM_MS))
-    redis.call('PEXPIRE', key('mark_forms'), digits(until_ms + FORM_MS - NOW), 'NX')
-    redis.call('PEXPIRE', key('mark_forms'), digits(until_ms + FORM_MS - NOW), 'GT')
-  end
-end
-
--- Take a place for a call. Return false if there is none: the job has ended, or waits in its lane. One whose call may
--- have made the contact is never suppressed, and neither is one that has to wait only for calls that are running.
-function recipients.admit(id, head, request, lease_ms)
+-- Take a place for a call. Return false if there is none: the job waits in its lane or, with a reason, must end. One
+-- whose call may have made the contact never ends so, and neither does one that has to wait only for running calls.
+function recipients.admit(id, head, request)
   local recipient = recipient_of(head, request)
-  if not recipient or recipients.must_recount(head, request) then
+  if not recipient then
     return true
   end
-  local times = times_of(recipient, recipient.contacts, id)
+  try('ZREM', key(WAITS), member_of(recipient, id, head))
+  if recipients.must_recount(head, request) then
+    return true
+  end
+  local times = times_of(recipient, id)
   local opens = opens_at(recipient, times)
   if opens <= NOW then
-    take(id, recipient, lease_ms)
+    redis.call('ZREMRANGEBYSCORE', recipient.contacts, '-inf', digits(NOW - recipient.window))
+    put(recipient, NOW + RUNNING_MS, id)
+    table.insert(times, 1, NOW + RUNNING_MS)
+    if opens_at(recipient, times) <= NOW then
+      advance(recipient)
+    end
     return true
   end
   while times[1] and times[1] > NOW do
     table.remove(times, 1)
   end
   if recipient.ends and head[MAYBE_SENT] == 0 and opens_at(recipient, times) > NOW then
-    suppression.suppress(id, head, request, OVER)
-  else
-    wait(id, head, request, recipient, opens)
+    return false, OVER
   end
+  wait(id, head, request, recipient, opens)
   return false
-end
-
--- Let the first of the waiting jobs go as soon as there is a place.
-local function advance_first(recipient)
-  local due = math.max(NOW, opens_at(recipient, times_of(recipient, recipient.contacts)))
-  local waiting = redis.call('ZRANGE', recipient.capped, 0, MOST_STALE, 'WITHSCORES')
-  for i = 1, #waiting, 2 do
-    local id = waiting[i]
-    local head, request = records.load(id)
-    if head and head[STATE] == 'queued' then
-      if due < tonumber(waiting[i + 1]) then
-        lanes.remove(id, head)
-        head[DUE] = due
-        records.save(id, head, request)
-        lanes.put(id, head)
-        ring.place(head[LANE])
-        put(recipient, recipient.capped, due, id)
-      end
-      return
-    end
-    redis.call('ZREM', recipient.capped, id)
-  end
 end
 
 -- Settle the place of a call that has ended: the number may have been contacted now, or was not.
 function recipients.settle(id, head, request, may_be_contact)
   local recipient = recipient_of(head, request)
-  if recipient and recipient.mark then
-    times_of(recipient, recipient.contacts)
-    times_of(recipient, recipient.capped)
+  if recipient then
+    times_of(recipient)
     if may_be_contact then
-      -- The call may have ended later in this millisecond. Other calls to the number may still run.
-      redis.call('ZADD', recipient.contacts, digits(NOW + 1), id)
-      redis.call('PEXPIRE', recipient.contacts, digits(recipient.window + MARGIN_MS), 'NX')
-      redis.call('PEXPIRE', recipient.contacts, digits(recipient.window + MARGIN_MS), 'GT')
+      -- The call may have ended later in this millisecond.
+      put(recipient, NOW + 1, id)
     else
       redis.call('ZREM', recipient.contacts, id)
     end
-    if not recipient.ends then
-      advance_first(recipient)
-    end
+    advance(recipient)
+  end
+end
+
+-- Let others go on if a job ends while it waits for a place.
+function recipients.forget(id, head, request)
+  local recipient = recipient_of(head, request)
+  if recipient and try('ZREM', key(WAITS), member_of(recipient, id, head)) == 1 then
+    advance(recipient)
   end
 end
 
 -- Whether the job waits for a place.
 function recipients.is_capped(id, head, request)
   local recipient = recipient_of(head, request)
-  return recipient and number_in(try('ZSCORE', recipient.capped, id), 0, 1e15) ~= nil
+  return recipient and number_in(try('ZSCORE', key(WAITS), member_of(recipient, id, head)), 0, 0) ~= nil
+end
+
+-- Have all jobs that wait looked at.
+function recipients.look_again()
+  try('HSET', key('bucket'), SWEPT_TO, '')
+end
+
+-- Complete new limits of the senders before they are written, and look again if a cap changed.
+function recipients.change(senders)
+  for sender, limits in pairs(senders) do
+    local old, forms = gates.limits_of(sender), {}
+    for form, at in pairs(old.other_forms or {}) do
+      forms[form] = number_in(at, NOW, LATEST_MS)
+    end
+    local caps = old.per_recipient
+    if caps and old.mark_form ~= limits.mark_form then
+      forms[old.mark_form] = NOW + caps[#caps][2] + RUNNING_MS
+    end
+    limits.other_forms = next(forms) and forms
+    if caps and cjson.encode({ caps, old.over_cap, old.mark_form })
+      ~= cjson.encode({ limits.per_recipient or 0, limits.over_cap or 0, limits.mark_form or 0 }) then
+      recipients.look_again()
+    end
+  end
+end
+
+-- Look at some of all jobs that wait, if a cap or the clock has changed. Return whether there are more.
+function recipients.sweep()
+  local from = try('HGET', key('bucket'), SWEPT_TO)
+  if not from then
+    return false
+  end
+  local found = try('ZRANGE', key(WAITS), '(' .. from, '+', 'BYLEX', 'LIMIT', 0, MOST_SWEPT) or {}
+  for _, member in ipairs(found) do
+    hurry(member, NOW)
+    redis.call('ZREM', key(WAITS), member)
+  end
+  redis.call('HSET', key('bucket'), SWEPT_TO, found[#found] or '')
+  if #found < MOST_SWEPT then
+    redis.call('HDEL', key('bucket'), SWEPT_TO)
+  end
+  return #found == MOST_SWEPT
 end
 
 return recipients

@@ -1,5 +1,5 @@
 -- transitions: how a job leaves an attempt: it ends, or goes back to its lane.
--- uses: counts events lanes records retention ring webhooks
+-- uses: counts events lanes recipients records retention ring webhooks
 local transitions = {}
 
 -- The token protects a repeat for 7 days after the first call that may have reached Connect; half a day is reserve.
@@ -38,6 +38,9 @@ end
 function transitions.finalize(id, head, request, from, state)
   if state ~= 'sent' and head[MAYBE_SENT] > 0 then
     state = 'uncertain'
+  end
+  if from == 'waiting' then
+    recipients.forget(id, head, request)
   end
   local keep = retention.record_ms()
   if transitions.KEEPS_REQUEST[head[STATE]] then

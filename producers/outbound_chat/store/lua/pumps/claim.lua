@@ -87,10 +87,14 @@ local function admit(job, lane, batch)
     transitions.finalize(id, head, request, 'waiting', 'uncertain')
   else
     local listed, look = suppression.is_listed(head, request)
-    if listed then
-      suppression.suppress(id, head, request, suppression.LISTED)
-      return false
-    elseif not recipients.admit(id, head, request, lease_ms) then
+    local admitted, reason = false, suppression.LISTED
+    if not listed then
+      admitted, reason = recipients.admit(id, head, request)
+    end
+    if reason then
+      suppression.suppress(id, head, request, reason)
+    end
+    if not admitted then
       return false
     end
     start_attempt(id, head, request, look)

@@ -12,10 +12,11 @@
 -- ARGV[9] contacts: 1 if calls are recorded with their contacts, since events about them come; else 0
 -- reply   the version before, '' for none
 -- keeps   the worker that was started last, or the order that was given last, decides; gates are tried again, since
---         their limits may have changed
-local function write_map(name, json, text_of)
+--         their limits may have changed, and so are jobs that wait because of a cap that has changed
+-- uses: recipients
+local function write_map(name, values, text_of)
   redis.call('DEL', key(name))
-  for field, value in pairs(cjson.decode(json)) do
+  for field, value in pairs(values) do
     redis.call('HSET', key(name), field, text_of(value))
   end
 end
@@ -38,7 +39,9 @@ end
 redis.call('HSET', key('settings'), 'version', ARGV[1], 'rate', ARGV[2], 'burst', ARGV[3], 'max_pumps', ARGV[4],
   'keep_ms', ARGV[5], 'keep_requests_ms', ARGV[6], 'contacts', ARGV[9], 'written_at', digits(NOW))
 try_gates()
-write_map('senders', ARGV[7], cjson.encode)
+local senders = cjson.decode(ARGV[7])
+recipients.change(senders)
+write_map('senders', senders, cjson.encode)
 try_gates()
-write_map('weights', ARGV[8], tostring)
+write_map('weights', cjson.decode(ARGV[8]), tostring)
 return before or ''
