@@ -105,7 +105,7 @@ def test_a_reset_forgets_lists_and_an_unknown_member_is_refused(
         ({"credentials": Credentials(SANDBOX_ACCESS_KEY_ID, "another")}, "InvalidSignatureException"),
         ({"headers": {**TARGET, "X-Amz-Target": "PinpointSMSVoiceV2.SendTextMessage"}}, "UnknownOperationException"),
         ({"body": b"not JSON"}, "SerializationException"),
-        ({"body": [1]}, "ValidationException"),
+        ({"body": [1]}, "SerializationException"),
         ({"body": {}}, "ValidationException"),
         ({"body": {"OptOutListName": "Default", "MaxResults": 101}}, "ValidationException"),
         ({"body": {"OptOutListName": "Default", "Since": 1}}, "ValidationException"),

@@ -77,10 +77,6 @@ class SandboxClient:
         """
         return self._rows("events", lambda row: SandboxEvent(**row), after)
 
-    def shut(self, seconds: float) -> None:
-        """Delivers no event for so long, and loses none: the queue refuses calls; the URL and `events` get nothing."""
-        self._ask("shut", {"seconds": seconds})
-
     def message(self, id_: str) -> SandboxMessage | None:
         """Returns the message with this contact id or request id; None if it is not kept."""
         body, _ = self._ask(f"message?{urllib.parse.urlencode({'id': id_})}")

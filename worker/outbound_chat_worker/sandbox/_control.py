@@ -44,7 +44,8 @@ def _read(engine: Engine, route: str, query: str) -> HttpResponse:
             return _kept(engine.ledger.arrivals, query, dataclasses.asdict)
         case "events":
             engine.ledger.settle()
-            events, last = engine.ledger.events.after(_after(query), _MAX_PAGE)
+            most = 0 if engine.ledger.options.events_shut else _MAX_PAGE
+            events, last = engine.ledger.events.delivered.after(_after(query), most)
             numbered = enumerate(events, start=last - len(events) + 1)
             return _page(({"number": number, "event": json.loads(event)} for number, event in numbered), last)
         case "inbox":
@@ -64,9 +65,7 @@ def _change(engine: Engine, route: str, body: bytes) -> HttpResponse:
         case "reset":
             engine.reset()
         case "opt-outs":
-            engine.opt_outs.change(_object(body))
-        case "shut":
-            engine.ledger.events.shut(float(_object(body)["seconds"]))
+            engine.ledger.opt_outs.change(_object(body))
         case "close":
             if not engine.ledger.chats.close(str(_object(body).get("contact_id"))):
                 raise LookupError("no open chat has this contact id")

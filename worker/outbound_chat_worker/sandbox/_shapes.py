@@ -12,7 +12,7 @@ from typing import Any, cast
 from botocore.loaders import create_loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
 
-from outbound_chat_worker.sandbox._refusal import invalid
+from outbound_chat_worker.sandbox._refusal import Refusal, invalid
 
 Check = Callable[[object, str], None]
 
@@ -30,9 +30,11 @@ def check_of_request(operation: str, service: str = "connect") -> Check:
 def read_request(raw: bytes, operation: str, service: str = "connect") -> dict[str, Any]:
     """Returns the body of a request, checked; raises `Refusal`."""
     try:
-        body: dict[str, Any] = json.loads(raw)
+        body = json.loads(raw)
     except (ValueError, RecursionError):
-        raise invalid("The body is not JSON.") from None
+        body = None
+    if not isinstance(body, dict):
+        raise Refusal("SerializationException", "The body must be a JSON object.")
     check_of_request(operation, service)(body, "")
     return body
 
