@@ -21,10 +21,6 @@ def contact_of(chat: Chat) -> dict[str, Any]:
     body = json.loads(chat.body)
     source = body["SourceEndpoint"]
     instance_arn = f"{source['Address'].rpartition(':')[0]}:instance/{chat.instance_id}"
-    last = chat.ended_at or chat.started_at
-    customer: dict[str, Any] = {"MessagesSent": chat.customer_messages}
-    if chat.customer_messages:
-        customer["LastMessageTimestamp"] = last
     contact = {
         "Arn": f"{instance_arn}/contact/{chat.contact_id}",
         "Id": chat.contact_id,
@@ -32,7 +28,6 @@ def contact_of(chat: Chat) -> dict[str, Any]:
         "Channel": "CHAT",
         "InitiationTimestamp": chat.started_at,
         "ConnectedToSystemTimestamp": chat.started_at,
-        "LastUpdateTimestamp": last,
         "CustomerEndpoint": body["DestinationEndpoint"],
         "SystemEndpoint": source,
         "Tags": {"aws:connect:instanceId": chat.instance_id},
@@ -40,15 +35,13 @@ def contact_of(chat: Chat) -> dict[str, Any]:
         "Attributes": body.get("Attributes", {}),
         "ChatMetrics": {
             "ChatContactMetrics": {"TotalMessages": 1 + chat.customer_messages, "TotalBotMessages": 0},
-            "CustomerMetrics": customer,
+            "CustomerMetrics": {"MessagesSent": chat.customer_messages},
             "AgentMetrics": {"MessagesSent": 0},
         },
     }
-    if "RelatedContactId" in body:
-        contact["RelatedContactId"] = body["RelatedContactId"]
     if chat.ended_at:
         contact |= {"DisconnectTimestamp": chat.ended_at, "DisconnectReason": chat.reason}
-    return contact
+    return contact | ({"RelatedContactId": body["RelatedContactId"]} if "RelatedContactId" in body else {})
 
 
 def describe_contact(asked: dict[str, Any], chats: Chats) -> dict[str, Any]:

@@ -44,10 +44,9 @@ def _read(engine: Engine, route: str, query: str) -> HttpResponse:
             return _kept(engine.ledger.arrivals, query, dataclasses.asdict)
         case "events":
             engine.ledger.settle()
-            most = 0 if engine.ledger.options.events_shut else _MAX_PAGE
-            events, last = engine.ledger.events.delivered.after(_after(query), most)
-            numbered = enumerate(events, start=last - len(events) + 1)
-            return _page(({"number": number, "event": json.loads(event)} for number, event in numbered), last)
+            return _kept(
+                engine.ledger.events.delivered, query, lambda row: {"number": row[0], "event": json.loads(row[1])}
+            )
         case "inbox":
             rows = list(messages(engine.ledger, _after(query), _MAX_PAGE))
             return _page(map(_message_to_json, rows), rows[-1].number if rows else engine.ledger.inbox.total)

@@ -26,9 +26,10 @@ _UNSET = "1970-01-01T00:00:00.001Z"
 """What AWS writes into some times that are not known yet."""
 _FIELDS = (
     *("RelatedContactId", "Channel", "InitiationMethod", "InitiationTimestamp", "ConnectedToSystemTimestamp"),
-    *("DisconnectTimestamp", "DisconnectReason", "Tags", "SegmentAttributes", "ChatMetrics"),
+    *("Tags", "SegmentAttributes"),
 )
 """Those of `DescribeContact` that an event has; neither numbers nor attributes."""
+_END_FIELDS = ("DisconnectTimestamp", "DisconnectReason", "ChatMetrics")
 
 
 class Events:
@@ -36,7 +37,8 @@ class Events:
 
     def __init__(self, options: Callable[[], SandboxOptions], clock: Clock) -> None:
         """`options` returns those of this moment."""
-        self.delivered = Kept[str]()
+        self.delivered = Kept[tuple[int, str]]()
+        """Events with their numbers."""
         self.queue = Queue()
         self.posts = deque[str](maxlen=options().keep or KEEP)
         """Events that wait to be posted; the oldest are dropped if the URL accepts none for long."""
@@ -66,9 +68,9 @@ class Events:
     def deliver_due(self) -> None:
         """Delivers what is due: to the list, to the queue and to the URL."""
         now, options = self._clock.monotonic(), self._options()
-        while self._due and self._due[0][0] <= now:
+        while self._due and self._due[0][0] <= now and not options.events_shut:
             *_, event = heapq.heappop(self._due)
-            self.delivered.add(event, options.keep or KEEP)
+            self.delivered.add((self.delivered.total + 1, event), options.keep or KEEP)
             self.queue.send(event, now, options.keep)
             if options.events and options.events.url:
                 self.posts.append(event)
@@ -79,12 +81,10 @@ def _event(chat: Chat, kind: str) -> dict[str, Any]:
     instance_arn, _, _ = contact["Arn"].partition("/contact/")
     _, _, _, region, account, _ = instance_arn.split(":")
     is_end = kind in _ENDS
-    detail = {_lower(name): _plain(contact[name]) for name in _FIELDS if name in contact}
+    names = (*_FIELDS, *(_END_FIELDS if is_end else ()))
+    detail = {"DisconnectTimestamp": _UNSET} | {name: contact[name] for name in names if name in contact}
     if kind == _STARTS[0]:
-        detail["connectedToSystemTimestamp"] = _UNSET
-    if not is_end:
-        detail["disconnectTimestamp"] = _UNSET
-        detail = {name: value for name, value in detail.items() if name not in {"chatMetrics", "disconnectReason"}}
+        detail["ConnectedToSystemTimestamp"] = _UNSET
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -99,16 +99,14 @@ def _event(chat: Chat, kind: str) -> dict[str, Any]:
             "contactId": chat.contact_id,
             "initialContactId": chat.contact_id,
             "instanceArn": instance_arn,
-            **detail,
+            **_plain(detail),
         },
     }
 
 
-def _lower(name: str) -> str:
-    return name[:1].lower() + name[1:]
-
-
 def _plain(value: Any) -> Any:
+    """Returns a value with times as text, and names that begin in lower case."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return {_lower(name): _plain(one) for name, one in value.items()} if isinstance(value, dict) else value
+    is_object = isinstance(value, dict)
+    return {f"{name[0].lower()}{name[1:]}": _plain(one) for name, one in value.items()} if is_object else value

@@ -163,7 +163,13 @@ def seconds(text: str) -> timedelta:
     return timedelta(seconds=float(text))
 
 
-_OPTIONS = {"share": float, "times": int, "delay": seconds, "destination": str, "retry_after_ms": int}
+_OPTIONS: Mapping[str, Callable[[str], object]] = {
+    "share": float,
+    "times": int,
+    "delay": seconds,
+    "destination": str,
+    "retry_after_ms": int,
+}
 
 
 def read_pairs(texts: Iterable[str], known: Mapping[str, Callable[[str], object]], whole: str) -> dict[str, Any]:

@@ -60,7 +60,8 @@ class Ledger:
         self._buckets: dict[tuple[Account, str], _Bucket] = {}
         self._contact_of_token: dict[tuple[Account, str], str] = {}
         self._tokens_by_age: deque[tuple[float, tuple[Account, str]]] = deque()
-        self._others = Counter[str]()
+        self.others = Counter[str]()
+        """Calls that are not in the arrivals, by their operation and, if they were refused, their code."""
         self._by_code: Counter[str] = Counter()
         self._throttled = 0
         self._refused = 0
@@ -116,10 +117,6 @@ class Ledger:
         self._refused += refused
         self._throttled += throttled
 
-    def record_other(self, operation: str, code: str) -> None:
-        """Records the end of a call that is not in the arrivals; `code` if it was refused."""
-        self._others[f"{operation} {code}" if code else operation] += 1
-
     def stats(self) -> SandboxStats:
         """Returns the totals."""
         self.settle()
@@ -132,7 +129,7 @@ class Ledger:
             by_code=dict(self._by_code),
             open_chats=self.chats.open_chats,
             events=self.events.delivered.total,
-            others=dict(self._others),
+            others=dict(self.others),
         )
 
     def _forget_old_tokens(self) -> None:

@@ -12,15 +12,12 @@ from outbound_chat_worker.sandbox._refusal import ACCOUNT_ID, Refusal
 
 _PAGE = 100
 _CHANGES = {"id", "number", "list", "add", "remove", "deny"}
-_FIXED = {"Status": "ACTIVE", "IsoCountryCode": "US", "MessageType": "TRANSACTIONAL", "NumberCapabilities": ["SMS"]} | {
+_FIXED = {
     "NumberType": "LONG_CODE",
-    "MonthlyLeasingPrice": "1.00",
     "TwoWayEnabled": True,
     "TwoWayChannelArn": "connect.us-east-1.amazonaws.com",
     "SelfManagedOptOutsEnabled": False,
     "OptOutListName": "Default",
-    "DeletionProtectionEnabled": False,
-    "CreatedTimestamp": 1_700_000_000,
 }
 
 
@@ -65,7 +62,7 @@ class OptOuts:
         # A page begins after a number, so that changes meanwhile repeat and leave out nothing.
         left = self._lists[name][bisect_right(self._lists[name], asked.get("NextToken", "")) :]
         page = left[: asked.get("MaxResults", _PAGE)]
-        rows = [{"OptedOutNumber": one, "OptedOutTimestamp": 1_700_000_000, "EndUserOptedOut": True} for one in page]
+        rows = [{"OptedOutNumber": one, "EndUserOptedOut": True} for one in page]
         answer = {"OptOutListArn": f"{arn}opt-out-list/{name}", "OptOutListName": name, "OptedOutNumbers": rows}
         return answer | ({"NextToken": page[-1]} if len(page) < len(left) else {})
 
@@ -81,10 +78,7 @@ class OptOuts:
 def _claimed(number: dict[str, Any]) -> dict[str, Any]:
     """Returns a number of End User Messaging as Amazon Connect describes it."""
     arn, id_ = number["PhoneNumberArn"], number["PhoneNumberId"].removeprefix("phone-")
-    claimed = {
-        "PhoneNumberId": id_,
-        "PhoneNumberArn": arn.replace(":sms-voice:", ":connect:").replace("/phone-", "/"),
-        "PhoneNumber": number["PhoneNumber"],
-    }
+    own_arn = arn.replace(":sms-voice:", ":connect:").replace("/phone-", "/")
+    claimed = {"PhoneNumberId": id_, "PhoneNumberArn": own_arn, "PhoneNumber": number["PhoneNumber"]}
     source = number.get("SourcePhoneNumberArn", arn)
     return claimed | ({"SourcePhoneNumberArn": source} if source else {})

@@ -1,7 +1,7 @@
 """Options of a sandbox, with their JSON form for its child process and for changes while it runs."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar, TypedDict
@@ -39,8 +39,8 @@ class EventOptions:
     @classmethod
     def parse(cls, texts: Iterable[str]) -> "EventOptions":
         """Reads options from texts such as `lost=0.02`. Raises `ValueError` with a sentence for an invalid one."""
-        known = dict.fromkeys(_SHARES, float) | {"delay": seconds, "url": str, "header": str}
-        return cls(**read_pairs(texts, known, "an event"))
+        shares: dict[str, Callable[[str], object]] = dict.fromkeys(_SHARES, float)
+        return cls(**read_pairs(texts, shares | {"delay": seconds, "url": str, "header": str}, "an event"))
 
     def __post_init__(self) -> None:
         """Raises `ValueError` with a sentence for an invalid value."""

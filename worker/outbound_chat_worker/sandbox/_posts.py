@@ -29,8 +29,7 @@ async def post_events(engine: Engine) -> None:
             continue
         due = [posts.popleft() for _ in range(min(_AT_ONCE, len(posts)))]
         results = await asyncio.gather(*(asyncio.to_thread(_post, options, event) for event in due))
-        for result in results:
-            ledger.record_other("event url", result)
+        ledger.others.update(f"event url {result}".strip() for result in results)
         again = [event for event, result in zip(due, results, strict=True) if result not in _FINAL]
         posts.extend(again)
         await asyncio.sleep(_AGAIN_SECONDS if again else 0)

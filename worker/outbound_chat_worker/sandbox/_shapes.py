@@ -24,6 +24,8 @@ _YEAR_9999 = 253_370_764_800
 def check_of_request(operation: str, service: str = "connect") -> Check:
     """Returns the check of an operation's body; it raises a `Refusal` that names the invalid field."""
     model = ServiceModel(create_loader().load_service_model(service, "service-2"), service)
+    if operation not in model.operation_names:
+        raise Refusal("UnknownOperationException", "The service has no such operation.")
     return _Checks().check(cast("StructureShape", model.operation_model(operation).input_shape))
 
 

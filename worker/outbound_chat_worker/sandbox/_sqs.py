@@ -6,7 +6,6 @@ Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/AP
 import hashlib
 import itertools
 import uuid
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +14,6 @@ from outbound_chat_worker.sandbox._refusal import ACCOUNT_ID, Refusal
 if TYPE_CHECKING:
     from outbound_chat_worker.sandbox._ledger import Ledger
 
-OPERATIONS = (
-    *("ReceiveMessage", "SendMessage", "GetQueueAttributes"),
-    *("DeleteMessageBatch", "ChangeMessageVisibilityBatch"),
-)
 QUEUE_PATH = f"/{ACCOUNT_ID}/contact-events"
 """What follows the address of a sandbox in the URL of its queue."""
 _HIDDEN_SECONDS = 30
@@ -72,23 +67,20 @@ def answer_queue_call(operation: str, asked: dict[str, Any], ledger: "Ledger", s
             sent = queue.send(asked["MessageBody"], now, ledger.options.keep)
             return {"MessageId": sent.id, "MD5OfMessageBody": sent.md5}
         case "GetQueueAttributes":
-            visible = sum(message.visible_at <= now for message in queue.values())
-            known = {"": visible, "NotVisible": len(queue) - visible}
-            counts = {f"ApproximateNumberOfMessages{name}": str(count) for name, count in known.items()}
-            return {"Attributes": _wanted(counts, asked.get("AttributeNames", ()))}
+            hidden, name = sum(message.visible_at > now for message in queue.values()), "ApproximateNumberOfMessages"
+            return _attributes({name: len(queue) - hidden, f"{name}NotVisible": hidden}, asked)
         case _:
             return _change(queue, operation, asked["Entries"], now)
 
 
 def _receive(queue: Queue, asked: dict[str, Any], now: float) -> dict[str, Any]:
     visible = (message for message in queue.values() if message.visible_at <= now)
-    wanted = [*asked.get("AttributeNames", ()), *asked.get("MessageSystemAttributeNames", ())]
     rows = []
     for message in itertools.islice(visible, asked.get("MaxNumberOfMessages", 1)):
         message.receives += 1
         message.visible_at = now + asked.get("VisibilityTimeout", _HIDDEN_SECONDS)
         row = {"MessageId": message.id, "ReceiptHandle": message.id, "MD5OfBody": message.md5, "Body": message.body}
-        rows.append(row | {"Attributes": _wanted({"ApproximateReceiveCount": str(message.receives)}, wanted)})
+        rows.append(row | _attributes({"ApproximateReceiveCount": message.receives}, asked))
     return {"Messages": rows} if rows else {}
 
 
@@ -110,5 +102,6 @@ def _change(queue: Queue, operation: str, entries: list[dict[str, Any]], now: fl
     return done
 
 
-def _wanted(known: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    return {name: value for name, value in known.items() if {"All", name} & set(names)}
+def _attributes(known: dict[str, int], asked: dict[str, Any]) -> dict[str, Any]:
+    wanted = {*asked.get("AttributeNames", ()), *asked.get("MessageSystemAttributeNames", ())}
+    return {"Attributes": {name: str(value) for name, value in known.items() if {"All", name} & wanted}}
