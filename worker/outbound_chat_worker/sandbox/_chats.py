@@ -46,7 +46,7 @@ class Chats:
         self._open = Counter[str]()
         self._chats: dict[str, Chat] = {}
         self._ended = deque[str]()
-        self._ends: list[tuple[float, int, str]] = []
+        self._ends: list[tuple[float, int, Chat]] = []
         self._numbers = itertools.count(1)
 
     @property
@@ -61,16 +61,15 @@ class Chats:
         instance_id = body["InstanceId"].rpartition("/")[2]
         if self._open[instance_id] >= options.max_chats:
             raise Refusal("LimitExceededException", "The instance has as many active chats as its quota allows.")
-        seconds, reason, messages = 60.0 * body.get("ChatDurationInMinutes", _DEFAULT_CHAT_MINUTES), "EXPIRED", 0
-        if options.answered and self._random.random() < options.answered:
-            messages = 1
+        seconds, reason = 60.0 * body.get("ChatDurationInMinutes", _DEFAULT_CHAT_MINUTES), "EXPIRED"
+        messages = int(self._random.random() < options.answered)
         if options.chat_seconds and (drawn := self._random.uniform(*options.chat_seconds)) < seconds:
             seconds, reason = drawn, "CUSTOMER_DISCONNECT" if messages else "CONTACT_FLOW_DISCONNECT"
         chat = Chat(next(self._numbers), str(uuid.uuid4()), instance_id, raw, self._clock.now(), reason, messages)
         now = self._clock.monotonic()
         self._open[instance_id] += 1
         self._chats[chat.contact_id] = chat
-        heapq.heappush(self._ends, (now + seconds, chat.number, chat.contact_id))
+        heapq.heappush(self._ends, (now + seconds, chat.number, chat))
         self._report(chat, now)
         return chat.contact_id
 
@@ -102,9 +101,8 @@ class Chats:
         """Ends the chats whose time is over."""
         now = self._clock.monotonic()
         while self._ends and self._ends[0][0] <= now:
-            seconds, _, contact_id = heapq.heappop(self._ends)
-            # One that was closed may be forgotten.
-            if (chat := self._chats.get(contact_id)) and chat.ended_at is None:
+            seconds, _, chat = heapq.heappop(self._ends)
+            if chat.ended_at is None:
                 self._end(chat, seconds)
 
     def _end(self, chat: Chat, seconds: float) -> None:
