@@ -187,6 +187,8 @@ def test_a_wrong_call_gets_the_code_that_sqs_has(queue: tuple[Any, str, Any], ma
         ({"body": b"no"}, "SerializationException"),
         ({"body": {}}, "ValidationException"),
         ({"headers": {"X-Amz-Target": "AmazonSQS.Made/Up"}}, "UnknownOperationException"),
+        ({"headers": {"X-Amz-Target": "AmazonSQS.Made.Up"}}, "UnknownOperationException"),
+        ({"headers": {"X-Amz-Target": "AmazonSQS.DescribeContact"}}, "UnknownOperationException"),
         ({"body": {"QueueUrl": 1}}, "ValidationException"),
         ({"body": {"QueueUrl": "q", "MaxNumberOfMessages": "1"}}, "ValidationException"),
     ],

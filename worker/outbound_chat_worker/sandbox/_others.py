@@ -55,7 +55,7 @@ def answer_other(call: HttpRequest, ledger: Ledger, log: Log) -> HttpResponse | 
 
     `log` gets operation, code and request id of each, but for those of SQS: workers ask for events all the time.
     """
-    prefix, _, operation = call.headers.get("x-amz-target", "").rpartition(".")
+    prefix, _, operation = call.headers.get("x-amz-target", "").partition(".")
     if prefix and prefix in _SERVICES:
         return _Question(call, ledger, prefix, operation, {}, ledger.clock.monotonic()).respond(log)
     for operation, path in _PATHS.items():
@@ -94,10 +94,11 @@ class _Question:
                 log(self.operation, code or str(status), request_id)
         if document is None:
             return HttpResponse(delay_seconds=_LOOK_SECONDS, again=lambda: self.respond(log))
+        headers = {"Content-Type": "application/json", "x-amzn-RequestId": request_id}
         return HttpResponse(
             status=status,
             body=json.dumps(document, default=datetime.timestamp).encode(),
-            headers={"Content-Type": "application/json", "x-amzn-RequestId": request_id, "x-amzn-ErrorType": code},
+            headers=headers | ({"x-amzn-ErrorType": code} if code else {}),
             delay_seconds=self.ledger.options.latency.total_seconds(),
         )
 
