@@ -171,22 +171,8 @@ class WakerStep(bootsteps.StartStopStep):
         parent.timer.call_repeatedly(TURN_SECONDS, lambda: None)
 
 
-class OptOutsStep(bootsteps.StartStopStep):
-    """Reads opt-out lists on a schedule, if the settings have one."""
-
-    requires = ("celery.worker.components:Pool",)
-
-    def start(self, parent: Any) -> None:  # noqa: ARG002  # given by Celery
-        """Starts the thread after the pool, so that forks don't copy it. The base class stops it."""
-        if get_runtime().settings.opt_outs.every:
-            from outbound_chat_worker.opt_outs.schedule import OptOutSchedule  # noqa: PLC0415  # only if it is used
-
-            self.obj = OptOutSchedule(get_runtime())
-            self.obj.start()
-
-
 class ContactEventsStep(bootsteps.StartStopStep):
-    """Reads contact events in the worker's main process, and looks for ends of chats that none reported."""
+    """Reads contact events and opt-out lists in the worker's main process, and looks for ends that none reported."""
 
     requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
 
@@ -207,6 +193,10 @@ class ContactEventsStep(bootsteps.StartStopStep):
             from outbound_chat_worker.contact_events.poller import QueuePoller  # noqa: PLC0415  # only where it is used
 
             self.parts.append(QueuePoller(runtime, wanted))
+        if every := runtime.settings.opt_outs.every:
+            from outbound_chat_worker.opt_outs.schedule import OptOutSchedule  # noqa: PLC0415  # only where it is used
+
+            self.parts.append(OptOutSchedule(runtime, every))
         for part in self.parts:
             part.start()
 
@@ -226,7 +216,7 @@ class BrokerStep(bootsteps.StartStopStep):
         _notices.over("broker", "Celery's broker is reachable again")
 
 
-app.steps["worker"].update({WakerStep, OptOutsStep, ContactEventsStep})
+app.steps["worker"].update({WakerStep, ContactEventsStep})
 app.steps["consumer"].add(BrokerStep)
 celeryd_init.connect(celery_logs.begin, weak=False)
 

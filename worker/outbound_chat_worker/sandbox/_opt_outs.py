@@ -10,7 +10,7 @@ from typing import Any
 
 from outbound_chat_worker.sandbox._refusal import ACCOUNT_ID, Refusal
 
-_PAGE = 100
+_PAGE, _AT = 100, 1_700_000_000
 _CHANGES = {"id", "number", "list", "add", "remove", "deny"}
 _FIXED = {
     "NumberType": "LONG_CODE",
@@ -47,7 +47,10 @@ class OptOuts:
         arn = f"arn:aws:sms-voice:{region}:{ACCOUNT_ID}:"
         match operation:
             case "DescribePhoneNumber":
-                return {"ClaimedPhoneNumberSummary": _claimed(self._number(asked["PhoneNumberId"], arn))}
+                number = self._number(id_ := asked["PhoneNumberId"], arn)
+                claimed = {"SourcePhoneNumberArn": number["PhoneNumberArn"], **number, "PhoneNumberId": id_}
+                claimed["PhoneNumberArn"] = f"arn:aws:connect:{region}:{ACCOUNT_ID}:phone-number/{id_}"
+                return {"ClaimedPhoneNumberSummary": claimed}
             case "DescribePhoneNumbers":
                 ids = [id_.rpartition("/phone-")[2] for id_ in asked.get("PhoneNumberIds", ())]
                 chosen = ids or [id_ for id_, number in self._changed.items() if number is not None]
@@ -62,7 +65,7 @@ class OptOuts:
         # A page begins after a number, so that changes meanwhile repeat and leave out nothing.
         left = self._lists[name][bisect_right(self._lists[name], asked.get("NextToken", "")) :]
         page = left[: asked.get("MaxResults", _PAGE)]
-        rows = [{"OptedOutNumber": one, "EndUserOptedOut": True} for one in page]
+        rows = [{"OptedOutNumber": one, "OptedOutTimestamp": _AT, "EndUserOptedOut": True} for one in page]
         answer = {"OptOutListArn": f"{arn}opt-out-list/{name}", "OptOutListName": name, "OptedOutNumbers": rows}
         return answer | ({"NextToken": page[-1]} if len(page) < len(left) else {})
 
@@ -73,12 +76,3 @@ class OptOuts:
         digits = f"+1202555{zlib.crc32(id_.encode()) % 10_000:04}"
         number = {"PhoneNumberId": f"phone-{id_}", "PhoneNumberArn": f"{arn}phone-number/phone-{id_}"}
         return {**number, "PhoneNumber": digits, **_FIXED, **changed}
-
-
-def _claimed(number: dict[str, Any]) -> dict[str, Any]:
-    """Returns a number of End User Messaging as Amazon Connect describes it."""
-    arn, id_ = number["PhoneNumberArn"], number["PhoneNumberId"].removeprefix("phone-")
-    own_arn = arn.replace(":sms-voice:", ":connect:").replace("/phone-", "/")
-    claimed = {"PhoneNumberId": id_, "PhoneNumberArn": own_arn, "PhoneNumber": number["PhoneNumber"]}
-    source = number.get("SourcePhoneNumberArn", arn)
-    return claimed | ({"SourcePhoneNumberArn": source} if source else {})
