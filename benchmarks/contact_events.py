@@ -34,15 +34,15 @@ def measure_contact_events(report: Report, jobs: int) -> None:
     with running_bench(
         sandbox=ALLOWANCE, processes=1, options=options, settings=lambda harness: settings_of_queue(harness, OPEN_CHATS)
     ) as bench:
-        bench.sandbox.shut(HOURS)
+        bench.sandbox.configure(events_shut=True)
         bench.chat.wait_batch(bench.enqueue_batch(jobs).id, timeout=HOURS)
         wait_until(lambda: not bench.sandbox.stats().open_chats, what="the end of all chats")
         pids = [pid for worker in bench.workers for pid in family(worker.pid)]
-        events = bench.sandbox.stats().events
         used, memory, began = cpu_seconds(pids), resident_mib(pids), time.monotonic()
-        bench.sandbox.shut(0)
+        bench.sandbox.configure(events_shut=False)
         _await_empty_queue(bench)
         seconds = time.monotonic() - began
+        events = bench.sandbox.stats().events
         used, grown, left = cpu_seconds(pids) - used, resident_mib(pids) - memory, bench.open_chats()
     core = 1_000 * used / events
     report.row(

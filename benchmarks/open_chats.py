@@ -4,6 +4,7 @@ By Little's law, 50 chats that last 17.5 s on average carry 50 / 17.5 = 2.86 con
 which is reached is the share of the 50 places that are taken: https://en.wikipedia.org/wiki/Little%27s_law
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -60,15 +61,18 @@ def _await_ends(bench: Bench) -> None:
 
 def _watch(bench: Bench, jobs: int, until: float) -> list[tuple[float, int, int]]:
     """Returns instants, chats open at the sandbox, and chats open by our books, until the last contact."""
-    samples, is_shut = list[tuple[float, int, int]](), False
+    samples, opens = list[tuple[float, int, int]](), math.inf
     while True:
         stats = bench.sandbox.stats()
         if stats.accepted >= jobs or (now := time.monotonic()) > until:
             return samples
         samples.append((now, stats.open_chats, bench.open_chats()))
-        if not is_shut and stats.accepted >= jobs / 2:
-            bench.sandbox.shut(SHUT_SECONDS)
-            is_shut = True
+        if opens == math.inf and stats.accepted >= jobs / 2:
+            bench.sandbox.configure(events_shut=True)
+            opens = now + SHUT_SECONDS
+        elif opens and now >= opens:
+            bench.sandbox.configure(events_shut=False)
+            opens = 0.0
         time.sleep(SAMPLE_SECONDS)
 
 

@@ -48,7 +48,7 @@ def called() -> set[str]:
     names = {
         name
         for file in folder.glob("**/*.py")
-        if "sandbox" not in file.parts
+        if "sandbox" not in file.relative_to(folder).parts
         for node in ast.walk(ast.parse(file.read_text("utf-8")))
         for name in (getattr(node, "attr", None), getattr(node, "id", None))
         if name

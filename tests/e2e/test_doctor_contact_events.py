@@ -15,7 +15,7 @@ from outbound_chat.store import Keys, Store, scripts
 from outbound_chat_config import Settings
 from outbound_chat_worker.cli.contact_queue import contact_queue_checks
 from outbound_chat_worker.connect import Connect
-from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT
+from outbound_chat_worker.sandbox import QUEUE_PATH, SANDBOX_ENVIRONMENT
 from tests.support.contact_events import contact_event
 from tests.support.harness import INSTANCE_ID, Harness, data_of, sender
 
@@ -211,3 +211,16 @@ def test_without_a_queue_none_is_checked() -> None:
     for values in each:
         settings = Settings.from_values(senders={"support": sender()}, **values)
         assert list(contact_queue_checks(settings, Connect(settings.worker))) == []
+
+
+def test_a_queue_of_a_stand_in_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a terminal beside `dev` there are no credentials, or those of a real account, which a sandbox refuses."""
+    for name in [*SANDBOX_ENVIRONMENT, "AWS_PROFILE"]:
+        monkeypatch.delenv(name, raising=False)
+    url = "http://127.0.0.1:9"
+    of_events = {"queue_url": f"{url}{QUEUE_PATH}", "region": "us-east-1", "endpoint_url": url}
+    settings = Settings.from_values(senders={"support": sender()}, contact_events=of_events)
+
+    (check,) = contact_queue_checks(settings, Connect(settings.worker))
+
+    assert (check.level, check.finding) == (Level.OK, f"not asked: it is at {url}")

@@ -19,7 +19,6 @@ MakeConnect = Callable[..., "ConnectClient"]
 INSTANCE = "11111111-2222-3333-4444-555555555555"
 ARN = f"arn:aws:connect:us-east-1:123456789012:instance/{INSTANCE}"
 NUMBER = "+12025550100"
-FREE: dict[str, Any] = {"rate": None, "describe_rate": None, "search_rate": None}
 
 
 def _code(call: Callable[..., Any], **parameters: Any) -> str:
@@ -57,7 +56,7 @@ def test_chats_end_after_a_drawn_time_and_make_room_for_others(
 def test_a_contact_is_described_while_it_is_open_and_after_its_end(
     timed_sandbox: Timed, make_connect: MakeConnect, request_to: RequestTo
 ) -> None:
-    sandbox, advance = timed_sandbox(SandboxOptions(**FREE, chat_seconds=(5, 5), answered=1.0))
+    sandbox, advance = timed_sandbox(SandboxOptions(rate=None, chat_seconds=(5, 5), answered=1.0))
     connect = make_connect(sandbox.url)
     request = request_to(NUMBER, Attributes={"order": "A-17"}, RelatedContactId="r")
     id_ = connect.start_outbound_chat_contact(**request)["ContactId"]
@@ -98,7 +97,7 @@ def test_the_reason_says_how_a_chat_ended(  # noqa: PLR0917  # three fixtures
     ends: Callable[[SandboxClient, str], None] | None,
     reason: str,
 ) -> None:
-    sandbox, advance = timed_sandbox(SandboxOptions(**FREE, **options, verify_signatures=False))
+    sandbox, advance = timed_sandbox(SandboxOptions(rate=None, **options, verify_signatures=False))
     connect = make_connect(sandbox.url)
     id_ = connect.start_outbound_chat_contact(**request_to(NUMBER, ChatDurationInMinutes=60))["ContactId"]
     if ends:
@@ -129,7 +128,7 @@ def test_each_operation_has_the_rate_that_aws_gives(
     sandbox, advance = timed_sandbox(SandboxOptions())
     connect = make_connect(sandbox.url)
     id_ = connect.start_outbound_chat_contact(**request_body)["ContactId"]
-    now = {"Type": "INITIATION_TIMESTAMP", "StartTime": 0, "EndTime": 4_000_000_000}
+    now = {"Type": "DISCONNECT_TIMESTAMP", "StartTime": 0, "EndTime": 4_000_000_000}
 
     def counts(call: Callable[..., Any], times: int, **parameters: Any) -> dict[str, int]:
         return Counter(_code(call, **parameters) for _ in range(times))
@@ -154,7 +153,7 @@ def test_a_sweep_finds_all_that_ended_in_a_time_page_by_page(
     timed_sandbox: Timed, make_connect: MakeConnect, request_body: dict[str, Any]
 ) -> None:
     """250 chats that end one a second."""
-    sandbox, advance = timed_sandbox(SandboxOptions(**FREE, max_chats=1_000))
+    sandbox, advance = timed_sandbox(SandboxOptions(rate=None, max_chats=1_000))
     connect = make_connect(sandbox.url)
     ids = [connect.start_outbound_chat_contact(**request_body)["ContactId"] for _ in range(260)]
     started = connect.describe_contact(InstanceId=INSTANCE, ContactId=ids[0])["Contact"]["InitiationTimestamp"]
@@ -180,17 +179,15 @@ def test_a_sweep_finds_all_that_ended_in_a_time_page_by_page(
     assert sweep(TimeRange=whole, MaxResults=100) == ([100, 100, 50], ids[249::-1])
     assert sweep(TimeRange=part, Sort=oldest_first) == ([10], ids[10:20])
     assert sweep(TimeRange=whole, SearchCriteria={"Channels": ["VOICE"]}) == ([0], [])
-    begun = {**whole, "Type": "INITIATION_TIMESTAMP", "StartTime": started - timedelta(seconds=1)}
-    _, found = sweep(TimeRange=begun, SearchCriteria={"Channels": ["CHAT"], "InitiationMethods": ["API"]})
+    assert sweep(TimeRange=part, SearchCriteria={"Channels": ["CHAT"]}) == ([10], ids[19:9:-1])
     connect.close()
-    assert sorted(found) == sorted(ids)
 
 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
         ({"body": {}}, "InvalidRequestException"),
-        ({"body": b"no"}, "InvalidRequestException"),
+        ({"body": b"no"}, "SerializationException"),
         ({"unsigned": True}, "MissingAuthenticationTokenException"),
         ({"service": "sqs"}, "InvalidSignatureException"),
         ({"MaxResults": 101}, "InvalidRequestException"),

@@ -70,13 +70,13 @@ def test_the_example_it_prints_works_when_pasted(*, pasted: bool) -> None:
     [
         (("--host", "0.0.0.0"), "Invalid value for --host: "),  # noqa: S104 - refused
         (("--host", "example.com"), "--allow-remote"),
-        (("--fault", "boom"), "Invalid value for --fault: there is no fault 'boom'"),
+        (("--fault", "boom"), "Invalid value: there is no fault 'boom'"),
         (("--rate", "0"), "rate"),
-        (("--chat-seconds", "9:3"), "Invalid value for --chat-seconds: '9:3' is not like 20:90"),
-        (("--event", "lots=1"), "Invalid value for --event: 'lots=1' is not one of late, doubled, delay"),
-        (("--event", "lost=2"), "Invalid value for --event: lost must be from 0 to 1"),
-        (("--event", "delay=inf"), "Invalid value for --event: delay must be a number, not 'inf'"),
-        (("--event", "delay=-1"), "Invalid value for --event: delay must not be negative"),
+        (("--chat-seconds", "9", "3"), "Invalid value: chat_seconds must be two numbers of seconds, the smaller one"),
+        (("--event", "lots=1"), "Invalid value: 'lots=1' in an event is not one of late, doubled,"),
+        (("--event", "lost=2"), "Invalid value: lost must be from 0 to 1"),
+        (("--event", "delay=inf"), "Invalid value: the delay of an event must be a number, not 'inf'"),
+        (("--event", "delay=-1"), "Invalid value: delay must not be negative"),
         (("--event", "header=secret"), "header must be like 'Authorization: "),
     ],
 )
@@ -173,7 +173,7 @@ def test_following_events_prints_each_as_eventbridge_sends_it(
     make_connect: Callable[..., "ConnectClient"], request_body: dict[str, Any]
 ) -> None:
     """A line of JSON each, for the next command of a pipe."""
-    options = ("--json", "--quiet", "--chat-seconds", "0:0.01", "--answered", "1", "--event", "delay=3")
+    options = ("--json", "--quiet", "--chat-seconds", "0", "0.01", "--answered", "1", "--event", "delay=3")
     with _start(*options) as server:
         assert server.stdout is not None
         url = data_of(server.stdout.readline())["url"]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import NoCredentialsError
 
@@ -21,6 +22,10 @@ def contact_queue_checks(settings: Settings, connect: Connect) -> Iterator[Check
     """Checks the queue that `contact_events` names, and the dead-letter queue behind it."""
     wanted = settings.contact_events
     if wanted is None or wanted.queue_url is None:
+        return
+    if urlsplit(wanted.queue_url).netloc == urlsplit(wanted.endpoint_url or "").netloc:
+        # A stand-in: credentials of a person's terminal are not those of the workers that call it.
+        yield Check(_SUBJECT, Level.OK, f"not asked: it is at {wanted.endpoint_url}")
         return
     try:
         of_region = session_of(wanted.model_copy(update={"region": wanted.queue_region}))

@@ -63,10 +63,8 @@ class Feed:
     def _run(self) -> None:
         with self._chat:
             while not self._stopped.wait(LOOK_SECONDS):
-                for look in (
-                    self._look_at_holds,
-                    *([] if self._silent else [self._look_at_events, self._look_at_chats]),
-                ):
+                talkative = () if self._silent else (self._look_at_events, self._look_at_chats)
+                for look in (self._look_at_holds, *talkative):
                     try:
                         look()
                     except UNREACHABLE:

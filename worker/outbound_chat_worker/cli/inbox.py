@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from typing import Annotated, TypeVar
 
 import typer
@@ -20,8 +21,6 @@ from outbound_chat_worker.sandbox import SandboxClient, SandboxError, SandboxEve
 
 FOLLOW_SECONDS = 0.5
 STYLES = {"open": "green", "closed": "", "refused": "red"}
-
-
 Row = TypeVar("Row", SandboxMessage, SandboxEvent)
 Url = Annotated[
     str | None, typer.Option(help="Address of the sandbox; by default a sender's endpoint_url, or that of dev.")
@@ -42,15 +41,16 @@ def inbox(
     $ outbound-chat sandbox inbox --url http://127.0.0.1:8399 --json
     """
     sandbox = SandboxClient(url or _address())
-    if follow:
-        _follow(sandbox.inbox, sandbox, lambda found, seen: _print(found, as_json, heads=not seen))
-    found = _read(sandbox.inbox, sandbox, 0)
-    if as_json:
-        print_json(found)
-        return
-    _print(found, as_json)
-    if not found:
-        talk.print(f"no message yet at {sandbox.url}")
+
+    def show(found: list[SandboxMessage], heads: bool) -> None:
+        if as_json and not follow:
+            print_json(found)
+        elif found or follow:
+            _print(found, as_json, heads=heads)
+        else:
+            talk.print(f"no message yet at {sandbox.url}")
+
+    _look(sandbox.inbox, sandbox, show, follow=follow)
 
 
 def events(
@@ -67,26 +67,28 @@ def events(
     $ outbound-chat sandbox events --url http://127.0.0.1:8399 --json
     """
     sandbox = SandboxClient(url or _address())
-    if follow:
-        _follow(sandbox.events, sandbox, lambda found, _: _print_events(found))
-    found = _read(sandbox.events, sandbox, 0)
-    if as_json:
-        print_json([one.event for one in found])
-    else:
-        _print_events(found)
+
+    def show(found: list[SandboxEvent], _: bool) -> None:
+        if as_json and not follow:
+            print_json([one.event for one in found])
+        else:
+            for one in found:
+                print_line(one.event)
+
+    _look(sandbox.events, sandbox, show, follow=follow)
 
 
-def _print_events(found: Sequence[SandboxEvent]) -> None:
-    for one in found:
-        print_line(one.event)
-
-
-def _follow(read: Callable[..., Iterable[Row]], sandbox: SandboxClient, show: Callable[[list[Row], int], None]) -> None:
+def _look(
+    read: Callable[..., Iterable[Row]], sandbox: SandboxClient, show: Callable[[list[Row], bool], None], *, follow: bool
+) -> None:
+    """Shows what is there, and with `follow` what is new, until a signal; `show` is told whether it is the first."""
     seen = 0
-    with until_stopped():
+    with until_stopped() if follow else nullcontext():
         while True:
             found = _read(read, sandbox, seen)
-            show(found, seen)
+            show(found, not seen)
+            if not follow:
+                return
             seen = found[-1].number if found else seen
             sys.stdout.flush()
             time.sleep(FOLLOW_SECONDS)

@@ -49,7 +49,8 @@ def sandbox(
     burst: Annotated[int, typer.Option(min=1, help="Calls allowed at once.")] = _DEFAULTS.burst,
     max_chats: Annotated[int, typer.Option(min=0, help="Open chats allowed per instance.")] = _DEFAULTS.max_chats,
     chat_seconds: Annotated[
-        str | None, typer.Option(metavar="MIN:MAX", help="Seconds after which chats end by themselves, such as 20:90.")
+        tuple[float, float] | None,
+        typer.Option(metavar="MIN MAX", help="Seconds after which chats end by themselves, such as 20 90."),
     ] = None,
     answered: Annotated[
         float, typer.Option(metavar="SHARE", min=0, max=1, help="Share of the chats in which the customer answers.")
@@ -91,29 +92,32 @@ def sandbox(
 
     $ outbound-chat sandbox --port 8080
     $ outbound-chat sandbox --fault internal_error:0.1 --fault late:0.1:delay=2.5
-    $ outbound-chat sandbox --chat-seconds 20:90 --event lost=0.02
+    $ outbound-chat sandbox --chat-seconds 20 90 --event lost=0.02
     """
     if context.invoked_subcommand:
         return
     if not allow_remote and not _is_loopback(host):
         message = "others could reach this address and read every message; add --allow-remote"
         raise typer.BadParameter(message, param_hint="--host")
-    options = SandboxOptions(
-        host=host,
-        port=port,
-        rate=None if no_rate_limit else rate,
-        burst=burst,
-        max_chats=max_chats,
-        chat_seconds=_range(chat_seconds),
-        answered=answered,
-        events=_event_options(event or []),
-        latency=timedelta(milliseconds=latency_ms),
-        verify_signatures=not any_key,
-        keep=keep,
-        quotas_denied=deny_quotas,
-        seed=seed,
-        faults=_faults(fault or []),
-    )
+    try:
+        options = SandboxOptions(
+            host=host,
+            port=port,
+            rate=None if no_rate_limit else rate,
+            burst=burst,
+            max_chats=max_chats,
+            chat_seconds=chat_seconds,
+            answered=answered,
+            events=EventOptions.parse(event or []),
+            latency=timedelta(milliseconds=latency_ms),
+            verify_signatures=not any_key,
+            keep=keep,
+            quotas_denied=deny_quotas,
+            seed=seed,
+            faults=tuple(map(Fault.parse, fault or [])),
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     try:
         stats = asyncio.run(_serve_until_signal(options, as_json=as_json, quiet=quiet))
     except OSError as error:
@@ -126,31 +130,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _range(text: str | None) -> tuple[float, float] | None:
-    if text is None:
-        return None
-    least, _, most = text.partition(":")
-    try:
-        return SandboxOptions(chat_seconds=(float(least), float(most))).chat_seconds
-    except ValueError:
-        message = f"{text!r} is not like 20:90, two numbers of seconds, the smaller one first"
-        raise typer.BadParameter(message, param_hint="--chat-seconds") from None
-
-
-def _event_options(texts: list[str]) -> EventOptions:
-    try:
-        return EventOptions.parse(texts)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--event") from None
-
-
-def _faults(texts: list[str]) -> tuple[Fault, ...]:
-    try:
-        return tuple(map(Fault.parse, texts))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--fault") from None
 
 
 async def _serve_until_signal(options: SandboxOptions, *, as_json: bool, quiet: bool) -> SandboxStats:

@@ -14,7 +14,6 @@ from outbound_chat_worker.sandbox._clock import Clock
 from outbound_chat_worker.sandbox._faults import MAGIC_DESTINATIONS, Fault, FaultKind, MagicDestination
 from outbound_chat_worker.sandbox._options import KEEP, EventOptions, SandboxChanges, SandboxOptions
 from outbound_chat_worker.sandbox._process import running_sandbox
-from outbound_chat_worker.sandbox._queues import QUEUE_PATH
 from outbound_chat_worker.sandbox._reports import (
     SandboxArrival,
     SandboxContact,
@@ -28,6 +27,7 @@ from outbound_chat_worker.sandbox._signature import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_SECRET_ACCESS_KEY,
 )
+from outbound_chat_worker.sandbox._sqs import QUEUE_PATH
 
 __all__ = [
     "KEEP",

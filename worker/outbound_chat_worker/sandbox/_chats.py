@@ -1,6 +1,7 @@
 """Chats from their start to their end: by a flow or an agent, after a drawn time, or after their duration."""
 
 import heapq
+import itertools
 import random
 import uuid
 from collections import Counter, deque
@@ -45,8 +46,8 @@ class Chats:
         self._open = Counter[str]()
         self._chats: dict[str, Chat] = {}
         self._ended = deque[str]()
-        self._ends: list[tuple[float, int, str]] = []
-        self._total = 0
+        self._ends: list[tuple[float, int, Chat]] = []
+        self._numbers = itertools.count(1)
 
     @property
     def open_chats(self) -> int:
@@ -60,33 +61,26 @@ class Chats:
         instance_id = body["InstanceId"].rpartition("/")[2]
         if self._open[instance_id] >= options.max_chats:
             raise Refusal("LimitExceededException", "The instance has as many active chats as its quota allows.")
-        seconds, reason, messages = 60.0 * body.get("ChatDurationInMinutes", _DEFAULT_CHAT_MINUTES), "EXPIRED", 0
-        if options.answered and self._random.random() < options.answered:
-            messages = 1
+        seconds, reason = 60.0 * body.get("ChatDurationInMinutes", _DEFAULT_CHAT_MINUTES), "EXPIRED"
+        messages = int(self._random.random() < options.answered)
         if options.chat_seconds and (drawn := self._random.uniform(*options.chat_seconds)) < seconds:
             seconds, reason = drawn, "CUSTOMER_DISCONNECT" if messages else "CONTACT_FLOW_DISCONNECT"
-        self._total += 1
-        chat = Chat(self._total, str(uuid.uuid4()), instance_id, raw, self._clock.now(), reason, messages)
+        chat = Chat(next(self._numbers), str(uuid.uuid4()), instance_id, raw, self._clock.now(), reason, messages)
         now = self._clock.monotonic()
         self._open[instance_id] += 1
         self._chats[chat.contact_id] = chat
-        heapq.heappush(self._ends, (now + seconds, chat.number, chat.contact_id))
+        heapq.heappush(self._ends, (now + seconds, chat.number, chat))
         self._report(chat, now)
         return chat.contact_id
 
     def close(self, contact_id: str) -> bool:
         """Ends a chat as its flow would; returns False if no open chat has this id."""
-        if not self.is_open(contact_id):
+        chat = self.find(contact_id)
+        if chat is None or chat.ended_at:
             return False
-        chat = self._chats[contact_id]
         chat.reason = "CONTACT_FLOW_DISCONNECT"
         self._end(chat, self._clock.monotonic())
         return True
-
-    def is_open(self, contact_id: str) -> bool:
-        """Returns whether the chat of this contact has not ended."""
-        found = self.find(contact_id)
-        return found is not None and found.ended_at is None
 
     def find(self, contact_id: str) -> Chat | None:
         """Returns a chat that is open, or one that ended and is still kept."""
@@ -107,9 +101,8 @@ class Chats:
         """Ends the chats whose time is over."""
         now = self._clock.monotonic()
         while self._ends and self._ends[0][0] <= now:
-            seconds, _, contact_id = heapq.heappop(self._ends)
-            chat = self._chats.get(contact_id)
-            if chat and chat.ended_at is None:
+            seconds, _, chat = heapq.heappop(self._ends)
+            if chat.ended_at is None:
                 self._end(chat, seconds)
 
     def _end(self, chat: Chat, seconds: float) -> None:

@@ -71,15 +71,8 @@ class SandboxClient:
         return self._rows("inbox", _message, after)
 
     def events(self, *, after: int = 0) -> Iterator[SandboxEvent]:
-        """Yields the contact events after number `after`, in the order of their delivery. They are kept like messages.
-
-        There are none without the option `events`.
-        """
+        """Yields the contact events after number `after`, in the order of delivery. They are kept like messages."""
         return self._rows("events", lambda row: SandboxEvent(**row), after)
-
-    def shut(self, seconds: float) -> None:
-        """Delivers no event for so long, and loses none: the queue refuses calls; the URL and `events` get nothing."""
-        self._ask("shut", {"seconds": seconds})
 
     def message(self, id_: str) -> SandboxMessage | None:
         """Returns the message with this contact id or request id; None if it is not kept."""
@@ -99,10 +92,8 @@ class SandboxClient:
         self._ask("close", {"contact_id": contact_id})
 
     def change_opt_outs(self, **changes: Any) -> None:
-        """Changes opt-out lists and numbers; for example, `list="Default", add=["+12025550101"]`, or `remove`.
-
-        `id`, the last part of the number's ARN, and `number`: members of the number with other values, or None if it
-        should not exist. `deny`: the operations that are refused.
+        """Changes an opt-out `list` (`add`, `remove`), or the `number` with an `id`, the last part of its ARN: members
+        with other values, or None if it should not exist; or refuses operations (`deny`).
         """
         self._ask("opt-outs", to_jsonable_python(changes))
 

@@ -44,9 +44,9 @@ def _read(engine: Engine, route: str, query: str) -> HttpResponse:
             return _kept(engine.ledger.arrivals, query, dataclasses.asdict)
         case "events":
             engine.ledger.settle()
-            events, last = engine.ledger.events.after(_after(query), _MAX_PAGE)
-            numbered = enumerate(events, start=last - len(events) + 1)
-            return _page(({"number": number, "event": json.loads(event)} for number, event in numbered), last)
+            return _kept(
+                engine.ledger.events.delivered, query, lambda row: {"number": row[0], "event": json.loads(row[1])}
+            )
         case "inbox":
             rows = list(messages(engine.ledger, _after(query), _MAX_PAGE))
             return _page(map(_message_to_json, rows), rows[-1].number if rows else engine.ledger.inbox.total)
@@ -65,8 +65,6 @@ def _change(engine: Engine, route: str, body: bytes) -> HttpResponse:
             engine.reset()
         case "opt-outs":
             engine.ledger.opt_outs.change(_object(body))
-        case "shut":
-            engine.ledger.events.shut(float(_object(body)["seconds"]))
         case "close":
             if not engine.ledger.chats.close(str(_object(body).get("contact_id"))):
                 raise LookupError("no open chat has this contact id")

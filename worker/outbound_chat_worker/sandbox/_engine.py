@@ -25,7 +25,6 @@ from outbound_chat_worker.sandbox._ledger import START, Call, Ledger
 from outbound_chat_worker.sandbox._messages import shortened
 from outbound_chat_worker.sandbox._options import SandboxOptions
 from outbound_chat_worker.sandbox._others import answer_other
-from outbound_chat_worker.sandbox._quotas import answer_quota, is_quota_call
 from outbound_chat_worker.sandbox._refusal import Refusal, invalid
 from outbound_chat_worker.sandbox._rules import check_rules
 from outbound_chat_worker.sandbox._shapes import check_of_request
@@ -77,16 +76,9 @@ class Engine:
 
     def respond(self, call: HttpRequest) -> HttpResponse:
         """Answers a call of any kind."""
-        if other := answer_other(call, self.ledger, self.clock):
-            return other
-        if not is_quota_call(call):
-            return self._answer(call)
-        request_id = str(uuid.uuid4())
-        answer = answer_quota(call, self.ledger.options, now=self.clock.now(), request_id=request_id)
-        self._write(call.headers["x-amz-target"].partition(".")[2], None, str(answer.status), request_id)
-        return answer
+        return answer_other(call, self.ledger, self._write) or self._answer(call)
 
-    def _write(self, operation: str, destination: str | None, code: str, request_id: str) -> None:
+    def _write(self, operation: str, code: str, request_id: str, destination: str | None = None) -> None:
         if self._log is not None:
             line = f"{operation} {destination or '-'} {code} {request_id}"
             # What came in may have characters that a terminal obeys.
@@ -123,14 +115,14 @@ class Engine:
             self.ledger.remember(Call(self.clock.now(), request_id, answer.code, answer.contact_id, kept))
         is_start = (call.method, call.path) == _OPERATION
         operation = START if is_start else f"{call.method} {call.path}"
-        self._write(operation, destination, answer.code, request_id)
+        self._write(operation, answer.code, request_id, destination)
 
     def _decide(self, call: HttpRequest, body: dict[str, Any], unreadable: Refusal | None) -> Answer:
         if (call.method, call.path) != _OPERATION:
             raise Refusal("UnknownOperationException", "The sandbox only supports PUT /contact/outbound-chat.")
         options = self.ledger.options
         account = check_signature(call, now=self.clock.now(), verify=options.verify_signatures)
-        self.ledger.take_call(account)
+        self.ledger.take_call(account, START, options.rate or 0, options.burst)
         if unreadable is not None:
             raise unreadable
         self._check(body)

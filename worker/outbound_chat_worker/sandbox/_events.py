@@ -9,65 +9,47 @@ import itertools
 import json
 import random
 import uuid
+from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from outbound_chat_worker.sandbox._chats import Chat
 from outbound_chat_worker.sandbox._clock import Clock
 from outbound_chat_worker.sandbox._contacts import contact_of
 from outbound_chat_worker.sandbox._kept import Kept
 from outbound_chat_worker.sandbox._options import KEEP, SandboxOptions
-from outbound_chat_worker.sandbox._queues import DEAD_QUEUE_NAME, QUEUE_NAME, Queue
+from outbound_chat_worker.sandbox._sqs import Queue
 
 _STARTS, _ENDS = ("INITIATED", "CONNECTED_TO_SYSTEM"), ("DISCONNECTED", "COMPLETED")
 _UNSET = "1970-01-01T00:00:00.001Z"
 """What AWS writes into some times that are not known yet."""
 _FIELDS = (
     *("RelatedContactId", "Channel", "InitiationMethod", "InitiationTimestamp", "ConnectedToSystemTimestamp"),
-    *("DisconnectTimestamp", "DisconnectReason", "Tags", "SegmentAttributes", "ChatMetrics"),
+    *("Tags", "SegmentAttributes"),
 )
 """Those of `DescribeContact` that an event has; neither numbers nor attributes."""
-
-
-class Post(NamedTuple):
-    """An event on its way to a URL. Sorted by when it is due."""
-
-    due: float
-    number: int
-    event: str
-    tries: int = 0
+_END_FIELDS = ("DisconnectTimestamp", "DisconnectReason", "ChatMetrics")
 
 
 class Events:
     """What a sandbox reports of its chats, for all who read it. It reports nothing while the option is None."""
 
-    def __init__(self, options: SandboxOptions, clock: Clock) -> None:
-        self.options = options
-        self.delivered = Kept[str]()
-        self.posts: list[Post] = []
-        dead = Queue(clock)
-        self.queues = {QUEUE_NAME: Queue(clock, dead), DEAD_QUEUE_NAME: dead}
-        self.shut_until = 0.0
+    def __init__(self, options: Callable[[], SandboxOptions], clock: Clock) -> None:
+        """`options` returns those of this moment."""
+        self.delivered = Kept[tuple[int, str]]()
+        """Events with their numbers."""
+        self.queue = Queue()
+        self.posts = deque[str](maxlen=options().keep or KEEP)
+        """Events that wait to be posted; the oldest are dropped if the URL accepts none for long."""
+        self._options = options
         self._clock = clock
         self._due: list[tuple[float, int, str]] = []
         self._numbers = itertools.count()
 
-    @property
-    def is_shut(self) -> bool:
-        """Whether nobody gets an event at the moment."""
-        return self._clock.monotonic() < self.shut_until
-
-    def shut(self, seconds: float) -> None:
-        """Delivers nothing for so long."""
-        self.shut_until = self._clock.monotonic() + seconds
-
-    def after(self, number: int, count: int) -> tuple[list[str], int]:
-        """Returns events that were delivered, as `Kept.after` does; none while the door is shut."""
-        return self.delivered.after(number, 0 if self.is_shut else count)
-
     def report(self, chat: Chat, seconds: float) -> None:
         """Reports that a chat has started or, if `ended_at` is set, ended."""
-        options, seed = self.options.events, f"{self.options.seed} {chat.number}"
+        options, seed = self._options().events, f"{self._options().seed} {chat.number}"
         if options is None:
             return
         groups: tuple[tuple[str, ...], ...] = (_STARTS,) if chat.ended_at is None else (_ENDS,)
@@ -80,19 +62,18 @@ class Events:
             wait = options.delay.total_seconds()
             due = seconds + wait * (drawn.random() < options.late)
             times = (due, due + wait) if drawn.random() < options.doubled else (due,)
-            for event in [json.dumps(_event(chat, kind)) for kind in kinds]:
-                for time in times:
-                    heapq.heappush(self._due, (time, next(self._numbers), event))
+            for time, event in itertools.product(times, [json.dumps(_event(chat, kind)) for kind in kinds]):
+                heapq.heappush(self._due, (time, next(self._numbers), event))
 
     def deliver_due(self) -> None:
         """Delivers what is due: to the list, to the queue and to the URL."""
-        now, options = self._clock.monotonic(), self.options
-        while self._due and self._due[0][0] <= now:
-            _, number, event = heapq.heappop(self._due)
-            self.delivered.add(event, options.keep or KEEP)
-            self.queues[QUEUE_NAME].send(event, options.keep)
+        now, options = self._clock.monotonic(), self._options()
+        while self._due and self._due[0][0] <= now and not options.events_shut:
+            *_, event = heapq.heappop(self._due)
+            self.delivered.add((self.delivered.total + 1, event), options.keep or KEEP)
+            self.queue.send(event, now, options.keep)
             if options.events and options.events.url:
-                heapq.heappush(self.posts, Post(now, number, event))
+                self.posts.append(event)
 
 
 def _event(chat: Chat, kind: str) -> dict[str, Any]:
@@ -100,12 +81,10 @@ def _event(chat: Chat, kind: str) -> dict[str, Any]:
     instance_arn, _, _ = contact["Arn"].partition("/contact/")
     _, _, _, region, account, _ = instance_arn.split(":")
     is_end = kind in _ENDS
-    detail = {_lower(name): _plain(contact[name]) for name in _FIELDS if name in contact}
+    names = (*_FIELDS, *(_END_FIELDS if is_end else ()))
+    detail = {"DisconnectTimestamp": _UNSET} | {name: contact[name] for name in names if name in contact}
     if kind == _STARTS[0]:
-        detail["connectedToSystemTimestamp"] = _UNSET
-    if not is_end:
-        detail["disconnectTimestamp"] = _UNSET
-        detail = {name: value for name, value in detail.items() if name not in {"chatMetrics", "disconnectReason"}}
+        detail["ConnectedToSystemTimestamp"] = _UNSET
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -120,16 +99,14 @@ def _event(chat: Chat, kind: str) -> dict[str, Any]:
             "contactId": chat.contact_id,
             "initialContactId": chat.contact_id,
             "instanceArn": instance_arn,
-            **detail,
+            **_plain(detail),
         },
     }
 
 
-def _lower(name: str) -> str:
-    return name[:1].lower() + name[1:]
-
-
 def _plain(value: Any) -> Any:
+    """Returns a value with times as text, and names that begin in lower case."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return {_lower(name): _plain(one) for name, one in value.items()} if isinstance(value, dict) else value
+    is_object = isinstance(value, dict)
+    return {f"{name[0].lower()}{name[1:]}": _plain(one) for name, one in value.items()} if is_object else value

@@ -8,12 +8,14 @@ reserved for fiction: no phone rings if one gets into a real campaign (https://n
 Any other number is accepted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict
 
 
 class FaultKind(StrEnum):
@@ -107,6 +109,8 @@ _EFFECTS: Mapping[FaultKind, Effect] = MappingProxyType(
 class Fault:
     """Something that goes wrong in a share of the calls."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
     kind: FaultKind
     share: float = 1.0
     """Share of the calls, 0 to 1, drawn with the sandbox's `seed`."""
@@ -151,25 +155,35 @@ class Fault:
             raise ValueError(f"there is no fault {kind_name!r}; use one of: {', '.join(FaultKind)}") from None
         if parts and "=" not in parts[0]:
             parts[0] = f"share={parts[0]}"
-        options: dict[str, Any] = {}
-        for part in parts:
-            name, separator, value = part.partition("=")
-            if not separator or name not in _OPTIONS or name in options:
-                raise ValueError(f"{part!r} in fault {text!r} is not one of {', '.join(_OPTIONS)}, once, with =")
-            try:
-                options[name] = _OPTIONS[name](value)
-            except (ValueError, OverflowError):
-                raise ValueError(f"the {name} of a fault must be a number, not {value!r}") from None
-        return cls(kind, **options)
+        return cls(kind, **read_pairs(parts, _OPTIONS, "a fault"))
+
+
+def seconds(text: str) -> timedelta:
+    """Reads seconds; raises `ValueError` or `OverflowError`."""
+    return timedelta(seconds=float(text))
 
 
 _OPTIONS: Mapping[str, Callable[[str], object]] = {
     "share": float,
     "times": int,
-    "delay": lambda seconds: timedelta(seconds=float(seconds)),
+    "delay": seconds,
     "destination": str,
     "retry_after_ms": int,
 }
+
+
+def read_pairs(texts: Iterable[str], known: Mapping[str, Callable[[str], object]], whole: str) -> dict[str, Any]:
+    """Reads `NAME=VALUE` texts of `whole`; raises `ValueError` with a sentence that names the invalid one."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or name not in known or name in found:
+            raise ValueError(f"{text!r} in {whole} is not one of {', '.join(known)}, once, with =")
+        try:
+            found[name] = known[name](value)
+        except (ValueError, OverflowError):
+            raise ValueError(f"the {name} of {whole} must be a number, not {value!r}") from None
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from outbound_chat_worker.sandbox._chats import Chats
 from outbound_chat_worker.sandbox._clock import Clock
 from outbound_chat_worker.sandbox._events import Events
 from outbound_chat_worker.sandbox._kept import Kept
-from outbound_chat_worker.sandbox._opt_outs import OPT_OUT_OPERATIONS, OptOuts
+from outbound_chat_worker.sandbox._opt_outs import OptOuts
 from outbound_chat_worker.sandbox._options import KEEP, SandboxOptions
 from outbound_chat_worker.sandbox._refusal import Refusal
 from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxStats
@@ -48,48 +48,35 @@ class Ledger:
     """The counts of a sandbox. Not safe to share between threads."""
 
     def __init__(self, options: SandboxOptions, clock: Clock) -> None:
-        self.events = Events(options, clock)
-        self.chats = Chats(clock, options.seed, self.events.report)
+        self.options = options
+        """The options at this moment."""
+        self.clock = clock
+        self.events = Events(lambda: self.options, clock)
         self.opt_outs = OptOuts()
+        self.chats = Chats(clock, options.seed, self.events.report)
         self.contacts = Kept[Call]()
         self.arrivals = Kept[SandboxArrival]()
         self.inbox = Kept[Call]()
-        self._clock = clock
         self._buckets: dict[tuple[Account, str], _Bucket] = {}
         self._contact_of_token: dict[tuple[Account, str], str] = {}
         self._tokens_by_age: deque[tuple[float, tuple[Account, str]]] = deque()
-        self._others = Counter[str]()
+        self.others = Counter[str]()
+        """Calls that are not in the arrivals, by their operation and, if they were refused, their code."""
         self._by_code: Counter[str] = Counter()
         self._throttled = 0
         self._refused = 0
         self._repeated = 0
-
-    @property
-    def options(self) -> SandboxOptions:
-        """The options at this moment."""
-        return self.events.options
-
-    @options.setter
-    def options(self, options: SandboxOptions) -> None:
-        self.events.options = options
 
     def settle(self) -> None:
         """Ends chats whose time is over, and delivers the events that are due."""
         self.chats.end_due()
         self.events.deliver_due()
 
-    def take_call(self, account: Account, operation: str = START) -> None:
+    def take_call(self, account: Account, operation: str, rate: float, burst: int) -> None:
         """Takes a call from the bucket of `account` for an operation; raises `Refusal` if it is empty."""
-        rate, burst = {
-            START: (self.options.rate, self.options.burst),
-            "DescribeContact": (self.options.describe_rate, self.options.describe_burst),
-            "SearchContacts": (self.options.search_rate, self.options.search_burst),
-            # https://docs.aws.amazon.com/sms-voice/latest/userguide/quotas.html
-            **dict.fromkeys(OPT_OUT_OPERATIONS, (self.options.rate and 1.0, 1)),
-        }.get(operation, (None, 0))
-        if rate is None:
+        if self.options.rate is None:
             return
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         bucket = self._buckets.setdefault((account, operation), _Bucket(calls=burst, filled_at=now))
         bucket.calls = min(burst, bucket.calls + (now - bucket.filled_at) * rate)
         bucket.filled_at = now
@@ -113,7 +100,7 @@ class Ledger:
         contact_id = self.chats.start(body, raw, self.options)
         if token:
             self._contact_of_token[key] = contact_id
-            self._tokens_by_age.append((self._clock.monotonic() + _TOKEN_LIFETIME_SECONDS, key))
+            self._tokens_by_age.append((self.clock.monotonic() + _TOKEN_LIFETIME_SECONDS, key))
         return contact_id, False
 
     def remember(self, call: Call) -> None:
@@ -130,10 +117,6 @@ class Ledger:
         self._refused += refused
         self._throttled += throttled
 
-    def record_other(self, operation: str, code: str | None) -> None:
-        """Records the end of a call that is not in the arrivals; `code` if it was refused."""
-        self._others[f"{operation} {code}" if code else operation] += 1
-
     def stats(self) -> SandboxStats:
         """Returns the totals."""
         self.settle()
@@ -146,12 +129,12 @@ class Ledger:
             by_code=dict(self._by_code),
             open_chats=self.chats.open_chats,
             events=self.events.delivered.total,
-            others=dict(self._others),
+            others=dict(self.others),
         )
 
     def _forget_old_tokens(self) -> None:
         # All tokens have the same life, so the oldest is always at the front.
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         while self._tokens_by_age and self._tokens_by_age[0][0] <= now:
             _, key = self._tokens_by_age.popleft()
             del self._contact_of_token[key]

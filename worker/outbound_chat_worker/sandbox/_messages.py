@@ -65,11 +65,11 @@ def _message(number: int, call: Call, ledger: Ledger) -> SandboxMessage:
     text = content or _string(body, "InitialTemplatedSystemMessage", "MessageTemplateId")
     found = body.get("Attributes")
     attributes = found if isinstance(found, dict) else {}
-    is_open = call.contact_id is not None and ledger.chats.is_open(call.contact_id)
+    chat = ledger.chats.find(call.contact_id or "")
     return SandboxMessage(
         number=number,
         at=call.at,
-        state="refused" if call.contact_id is None else "open" if is_open else "closed",
+        state="refused" if call.contact_id is None else "open" if chat and not chat.ended_at else "closed",
         code=call.code,
         to=_string(body, "DestinationEndpoint", "Address"),
         text=text,

@@ -1,21 +1,26 @@
 """Options of a sandbox, with their JSON form for its child process and for changes while it runs."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from outbound_chat_worker.sandbox._faults import Fault
+from outbound_chat_worker.sandbox._faults import Fault, read_pairs, seconds
 
 KEEP = 10_000
 """Messages that the inbox keeps by default, and default of `keep` in the commands."""
+_HEADER = re.compile(r"[!-9;-~]+: *[!-~][ -~]*")
+_SHARES = ("late", "doubled", "swapped", "lost")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventOptions:
     """How a sandbox reports the starts and ends of its chats. Shares are from 0 to 1, drawn with the `seed`."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     late: float = 0.0
     """Share of the starts and ends that are reported `delay` later."""
@@ -34,28 +39,19 @@ class EventOptions:
     @classmethod
     def parse(cls, texts: Iterable[str]) -> "EventOptions":
         """Reads options from texts such as `lost=0.02`. Raises `ValueError` with a sentence for an invalid one."""
-        given: dict[str, Any] = {}
-        for text in texts:
-            name, separator, value = text.partition("=")
-            if not separator or name not in cls.__dataclass_fields__:
-                raise ValueError(f"{text!r} is not one of {', '.join(cls.__dataclass_fields__)}, with =")
-            try:
-                given[name] = value if name in {"url", "header"} else float(value)
-                given |= {"delay": timedelta(seconds=given[name])} if name == "delay" else {}
-            except (ValueError, OverflowError):
-                raise ValueError(f"{name} must be a number, not {value!r}") from None
-        return cls(**given)
+        shares: dict[str, Callable[[str], object]] = dict.fromkeys(_SHARES, float)
+        return cls(**read_pairs(texts, shares | {"delay": seconds, "url": str, "header": str}, "an event"))
 
     def __post_init__(self) -> None:
         """Raises `ValueError` with a sentence for an invalid value."""
-        for name in ("late", "doubled", "swapped", "lost"):
+        for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1")
         if self.delay < timedelta(0):
             raise ValueError("delay must not be negative")
         if self.url is not None and not self.url.startswith(("http://", "https://")):
             raise ValueError("url must begin with http:// or https://")
-        if self.header is not None and not self.header.partition(":")[2]:
+        if self.header is not None and not _HEADER.fullmatch(self.header):
             raise ValueError("header must be like 'Authorization: Bearer oc_…'")
 
 
@@ -70,7 +66,8 @@ class SandboxOptions:
     port: int = 0
     """0: a free port, chosen by the operating system."""
     rate: float | None = 2.0
-    """Calls per second of an access key id and Region, which represent an account and Region; None: unlimited."""
+    """Calls per second of an access key id and Region, which represent an account and Region; None: all operations are
+    unlimited."""
     burst: int = 5
     """Calls that may come at once after a pause."""
     max_chats: int = 500
@@ -81,12 +78,8 @@ class SandboxOptions:
     """Share of the chats in which the customer answers."""
     events: EventOptions | None = None
     """How contact events are delivered; None: there are none."""
-    describe_rate: float | None = 10.0
-    """Calls per second of `DescribeContact`; None: unlimited."""
-    describe_burst: int = 15
-    search_rate: float | None = 0.5
-    """Calls per second of `SearchContacts`; None: unlimited."""
-    search_burst: int = 1
+    events_shut: bool = False
+    """True: nobody gets an event, and none is lost. The queue refuses calls."""
     latency: timedelta = timedelta(0)
     """Delay of every answer; the contact has started by then."""
     verify_signatures: bool = True
@@ -140,6 +133,7 @@ class SandboxChanges(TypedDict, total=False):
     chat_seconds: tuple[float, float] | None
     answered: float
     events: EventOptions | None
+    events_shut: bool
     latency: timedelta
     quotas_denied: bool
     faults: tuple[Fault, ...]

@@ -4,57 +4,47 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinat
 """
 
 import asyncio
-import heapq
 import http.client
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
 
-from outbound_chat_worker.sandbox._clock import Clock
 from outbound_chat_worker.sandbox._engine import Engine
 from outbound_chat_worker.sandbox._options import EventOptions
 
-if TYPE_CHECKING:
-    from outbound_chat_worker.sandbox._events import Post
-
 _AT_ONCE = 8
-_LOOK_SECONDS = 0.05
-_TIMEOUT_SECONDS = 5.0
-_MOST_TRIES = 185
-_LONGEST_WAIT_SECONDS = 30.0
-_TRIED_AGAIN = {401, 407, 409, 429}
+_LOOK_SECONDS, _AGAIN_SECONDS, _TIMEOUT_SECONDS = 0.05, 0.5, 5.0
+_FINAL = {str(status) for status in range(400, 500)} - {"401", "407", "409", "429"} | {""}
+"""Results after which no other try would help; an event that was accepted has none."""
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-async def post_events(engine: Engine, clock: Clock) -> None:
+async def post_events(engine: Engine) -> None:
     """Posts events until it is cancelled."""
     while True:
-        engine.ledger.settle()
-        events = engine.ledger.events
-        options = events.options.events
-        due: list[Post] = []
-        while not events.is_shut and len(due) < _AT_ONCE and events.posts and events.posts[0].due <= clock.monotonic():
-            due.append(heapq.heappop(events.posts))
-        if not due or not options:
+        ledger = engine.ledger
+        ledger.settle()
+        options, posts = ledger.options.events, ledger.events.posts
+        if not posts or not options or not options.url or ledger.options.events_shut:
             await asyncio.sleep(_LOOK_SECONDS)
             continue
-        done = await asyncio.gather(*(asyncio.to_thread(_is_done, options, post.event) for post in due))
-        for post, is_done in zip(due, done, strict=True):
-            if not is_done and post.tries < _MOST_TRIES:
-                wait = min(_LONGEST_WAIT_SECONDS, 0.5 * 2.0**post.tries)
-                heapq.heappush(events.posts, post._replace(due=clock.monotonic() + wait, tries=post.tries + 1))
+        due = [posts.popleft() for _ in range(min(_AT_ONCE, len(posts)))]
+        results = await asyncio.gather(*(asyncio.to_thread(_post, options, event) for event in due))
+        ledger.others.update(f"event url {result}".strip() for result in results)
+        again = [event for event, result in zip(due, results, strict=True) if result not in _FINAL]
+        posts.extend(again)
+        await asyncio.sleep(_AGAIN_SECONDS if again else 0)
 
 
-def _is_done(options: EventOptions, event: str) -> bool:
-    """Posts an event, and returns whether it was accepted, or refused in a way that no other try would change."""
+def _post(options: EventOptions, event: str) -> str:
+    """Posts an event. Returns the status or name of an error; nothing if it was accepted."""
     name, _, value = (options.header or "User-Agent: Amazon/EventBridge/ApiDestinations").partition(":")
     headers = {"Content-Type": "application/json; charset=utf-8", name.strip(): value.strip()}
     request = urllib.request.Request(str(options.url), event.encode(), headers)  # noqa: S310  # the user's own
     try:
-        with _OPENER.open(request, timeout=_TIMEOUT_SECONDS):
-            return True
+        _OPENER.open(request, timeout=_TIMEOUT_SECONDS).close()
     except urllib.error.HTTPError as error:
-        with error:
-            return 400 <= error.code < 500 and error.code not in _TRIED_AGAIN  # noqa: PLR2004  # the range of HTTP errors
-    except (OSError, http.client.HTTPException, ValueError):
-        return False
+        error.close()
+        return str(error.code)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return type(error).__name__
+    return ""

@@ -42,7 +42,7 @@ async def serve(
     listener = await asyncio.get_running_loop().create_server(
         lambda: HttpConnection(handle, connections), options.host, options.port, backlog=_BACKLOG
     )
-    posting = asyncio.create_task(post_events(engine, engine.clock))
+    posting = asyncio.create_task(post_events(engine))
     try:
         if ready is not None:
             port = listener.sockets[0].getsockname()[1]

@@ -12,7 +12,7 @@ from typing import Any, cast
 from botocore.loaders import create_loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
 
-from outbound_chat_worker.sandbox._refusal import invalid
+from outbound_chat_worker.sandbox._refusal import Refusal, invalid
 
 Check = Callable[[object, str], None]
 
@@ -24,15 +24,19 @@ _YEAR_9999 = 253_370_764_800
 def check_of_request(operation: str, service: str = "connect") -> Check:
     """Returns the check of an operation's body; it raises a `Refusal` that names the invalid field."""
     model = ServiceModel(create_loader().load_service_model(service, "service-2"), service)
+    if operation not in model.operation_names:
+        raise Refusal("UnknownOperationException", "The service has no such operation.")
     return _Checks().check(cast("StructureShape", model.operation_model(operation).input_shape))
 
 
 def read_request(raw: bytes, operation: str, service: str = "connect") -> dict[str, Any]:
     """Returns the body of a request, checked; raises `Refusal`."""
     try:
-        body: dict[str, Any] = json.loads(raw)
+        body = json.loads(raw)
     except (ValueError, RecursionError):
-        raise invalid("The body is not JSON.") from None
+        body = None
+    if not isinstance(body, dict):
+        raise Refusal("SerializationException", "The body must be a JSON object.")
     check_of_request(operation, service)(body, "")
     return body
 

@@ -1,124 +1,107 @@
-"""The few operations of Amazon SQS that a reader of contact events needs, in its JSON protocol.
+"""A queue for contact events, and the few operations of Amazon SQS that its reader needs, in its JSON protocol.
 
 Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operations.html
 """
 
-import json
-from typing import Any
+import hashlib
+import itertools
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from outbound_chat_worker.sandbox._clock import Clock
-from outbound_chat_worker.sandbox._http import HttpRequest, HttpResponse
-from outbound_chat_worker.sandbox._ledger import Ledger
-from outbound_chat_worker.sandbox._queues import ACCOUNT_ID, DEAD_QUEUE_NAME, MOST_RECEIVES, Message, Queue
-from outbound_chat_worker.sandbox._refusal import Refusal
-from outbound_chat_worker.sandbox._shapes import read_request
+from outbound_chat_worker.sandbox._refusal import ACCOUNT_ID, Refusal
 
-TARGET_PREFIX = "AmazonSQS."
-_SINGLE = {"DeleteMessageBatch": "DeleteMessage", "ChangeMessageVisibilityBatch": "ChangeMessageVisibility"}
-_OPERATIONS = {"GetQueueUrl", "GetQueueAttributes", "ReceiveMessage", "SendMessage", *_SINGLE, *_SINGLE.values()}
-_LOOK_SECONDS = 0.05
+if TYPE_CHECKING:
+    from outbound_chat_worker.sandbox._ledger import Ledger
+
+QUEUE_PATH = f"/{ACCOUNT_ID}/contact-events"
+"""What follows the address of a sandbox in the URL of its queue."""
 _HIDDEN_SECONDS = 30
 _MOST_IN_BATCH = 10
 _LIMITS = {"MaxNumberOfMessages": (1, 10), "WaitTimeSeconds": (0, 20), "VisibilityTimeout": (0, 43_200)}
 
 
-def answer_queue_call(call: HttpRequest, operation: str, ledger: Ledger, clock: Clock) -> HttpResponse:
-    """Answers a call that is signed; raises `Refusal`."""
-    if operation not in _OPERATIONS:
-        raise Refusal("UnknownOperationException", "The sandbox does not support this operation of SQS.")
-    if ledger.events.is_shut:
+@dataclass(slots=True, eq=False)
+class _Message:
+    """A message in a queue. Its id is its receipt handle too."""
+
+    body: str
+    visible_at: float
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    receives: int = 0
+
+    @property
+    def md5(self) -> str:
+        """The digest that clients compare."""
+        return hashlib.md5(self.body.encode(), usedforsecurity=False).hexdigest()
+
+
+class Queue(dict[str, _Message]):
+    """A standard queue: messages by their ids."""
+
+    def send(self, body: str, now: float, keep: int | None) -> _Message:
+        """Adds a message. `keep`: how many the queue may have before its oldest is dropped; None: any number."""
+        message = _Message(body, now)
+        self[message.id] = message
+        if keep and len(self) > keep:
+            del self[next(iter(self))]
+        return message
+
+
+def answer_queue_call(operation: str, asked: dict[str, Any], ledger: "Ledger", since: float) -> dict[str, Any] | None:
+    """Answers a call; raises `Refusal`. Returns None if a long poll, which began at `since`, has to go on."""
+    if ledger.options.events_shut:
         raise Refusal("ServiceUnavailable", "The queue is shut (sandbox).")
-    asked = read_request(call.body, operation, "sqs")
     for name, (least, most) in _LIMITS.items():
         if not least <= asked.get(name, least) <= most:
             raise Refusal("InvalidParameterValue", f"{name} must be between {least} and {most}.")
-    name = asked.get("QueueName") or asked["QueueUrl"].rpartition("/")[2]
-    queue = ledger.events.queues.get(name)
-    if queue is None:
+    if not asked["QueueUrl"].endswith(QUEUE_PATH):
         raise Refusal("QueueDoesNotExist", "The specified queue does not exist.")
     ledger.settle()
-    now = clock.monotonic()
-    if operation == "ReceiveMessage":
-        return _receive(queue, asked, ledger, clock, now + asked.get("WaitTimeSeconds", 0))
-    if operation == "GetQueueUrl":
-        return as_json({"QueueUrl": f"http://{call.headers.get('host')}/{ACCOUNT_ID}/{name}"})
-    answer = _attributes if operation == "GetQueueAttributes" else _batch if operation in _SINGLE else _change
-    return as_json(answer(queue, operation, asked, now))
+    queue, now = ledger.events.queue, ledger.clock.monotonic()
+    match operation:
+        case "ReceiveMessage":
+            found = _receive(queue, asked, now)
+            return found if found or now >= since + asked.get("WaitTimeSeconds", 0) else None
+        case "SendMessage":
+            sent = queue.send(asked["MessageBody"], now, ledger.options.keep)
+            return {"MessageId": sent.id, "MD5OfMessageBody": sent.md5}
+        case "GetQueueAttributes":
+            hidden, name = sum(message.visible_at > now for message in queue.values()), "ApproximateNumberOfMessages"
+            return _attributes({name: len(queue) - hidden, f"{name}NotVisible": hidden}, asked)
+        case _:
+            return _change(queue, operation, asked["Entries"], now)
 
 
-def query_code(refusal: Refusal) -> str:
-    """Returns the code in the older protocol, which boto3 shows: the header `x-amzn-query-error`."""
-    code = refusal.code
-    return f"{'AWS.SimpleQueueService.NonExistentQueue' if code == 'QueueDoesNotExist' else code};Sender"
+def _receive(queue: Queue, asked: dict[str, Any], now: float) -> dict[str, Any]:
+    visible = (message for message in queue.values() if message.visible_at <= now)
+    rows = []
+    for message in itertools.islice(visible, asked.get("MaxNumberOfMessages", 1)):
+        message.receives += 1
+        message.visible_at = now + asked.get("VisibilityTimeout", _HIDDEN_SECONDS)
+        row = {"MessageId": message.id, "ReceiptHandle": message.id, "MD5OfBody": message.md5, "Body": message.body}
+        rows.append(row | _attributes({"ApproximateReceiveCount": message.receives}, asked))
+    return {"Messages": rows} if rows else {}
 
 
-def as_json(document: dict[str, Any]) -> HttpResponse:
-    """Returns a response with JSON."""
-    return HttpResponse(body=json.dumps(document).encode(), headers={"Content-Type": "application/x-amz-json-1.0"})
-
-
-def _receive(queue: Queue, asked: dict[str, Any], ledger: Ledger, clock: Clock, ends: float) -> HttpResponse:
-    hidden_seconds = asked.get("VisibilityTimeout", _HIDDEN_SECONDS)
-    found = [] if ledger.events.is_shut else queue.receive(asked.get("MaxNumberOfMessages", 1), hidden_seconds)
-    if found or clock.monotonic() >= ends:
-        wanted = {*asked.get("AttributeNames", ()), *asked.get("MessageSystemAttributeNames", ())}
-        return as_json({"Messages": [_received(message, wanted) for message in found]} if found else {})
-
-    def look() -> HttpResponse:
-        ledger.settle()
-        return _receive(queue, asked, ledger, clock, ends)
-
-    return HttpResponse(delay_seconds=_LOOK_SECONDS, again=look)
-
-
-def _received(message: Message, wanted: set[str]) -> dict[str, Any]:
-    known = {"SentTimestamp": str(message.sent_ms), "ApproximateReceiveCount": str(message.receives)}
-    return {
-        "MessageId": message.id,
-        "ReceiptHandle": message.id,
-        "MD5OfBody": message.md5,
-        "Body": message.body,
-        "Attributes": {name: value for name, value in known.items() if wanted & {"All", name}},
-    }
-
-
-def _batch(queue: Queue, operation: str, asked: dict[str, Any], now: float) -> dict[str, Any]:
-    if not 1 <= len(asked["Entries"]) <= _MOST_IN_BATCH:
+def _change(queue: Queue, operation: str, entries: list[dict[str, Any]], now: float) -> dict[str, Any]:
+    if not 1 <= len(entries) <= _MOST_IN_BATCH:
         raise Refusal("TooManyEntriesInBatchRequest", f"A batch must have 1 to {_MOST_IN_BATCH} entries.")
     done: dict[str, list[dict[str, Any]]] = {"Successful": [], "Failed": []}
-    for entry in asked["Entries"]:
-        try:
-            _change(queue, _SINGLE[operation], entry, now)
-        except Refusal as refusal:
-            done["Failed"].append({"Id": entry["Id"], "Code": refusal.code, "SenderFault": True})
+    for entry in entries:
+        message, id_ = queue.get(entry["ReceiptHandle"]), {"Id": entry["Id"]}
+        if operation == "DeleteMessageBatch":
+            # SQS accepts the deletion of a message that is gone.
+            queue.pop(entry["ReceiptHandle"], None)
+        elif message is None:
+            done["Failed"].append({**id_, "Code": "ReceiptHandleIsInvalid", "SenderFault": True})
+            continue
         else:
-            done["Successful"].append({"Id": entry["Id"]})
+            message.visible_at = now + entry.get("VisibilityTimeout", 0)
+        done["Successful"].append(id_)
     return done
 
 
-def _change(queue: Queue, operation: str, asked: dict[str, Any], now: float) -> dict[str, Any]:
-    if operation == "SendMessage":
-        sent = queue.send(asked["MessageBody"], delay=asked.get("DelaySeconds", 0))
-        return {"MessageId": sent.id, "MD5OfMessageBody": sent.md5}
-    message = queue.get(asked["ReceiptHandle"])
-    if operation == "DeleteMessage":
-        # SQS accepts the deletion of a message that is gone.
-        queue.pop(asked["ReceiptHandle"], None)
-    elif message is None:
-        raise Refusal("ReceiptHandleIsInvalid", "No message of the queue has this receipt handle.")
-    else:
-        message.visible_at = now + asked.get("VisibilityTimeout", 0)
-    return {}
-
-
-def _attributes(queue: Queue, _operation: str, asked: dict[str, Any], now: float) -> dict[str, Any]:
-    visible = sum(message.visible_at <= now for message in queue.values())
-    found = {
-        "ApproximateNumberOfMessages": str(visible),
-        "ApproximateNumberOfMessagesNotVisible": str(len(queue) - visible),
-    }
-    if queue.dead is not None:
-        arn = f"arn:aws:sqs:us-east-1:{ACCOUNT_ID}:{DEAD_QUEUE_NAME}"
-        found["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MOST_RECEIVES})
-    wanted = set(asked.get("AttributeNames", ()))
-    return {"Attributes": {name: value for name, value in found.items() if wanted & {"All", name}}}
+def _attributes(known: dict[str, int], asked: dict[str, Any]) -> dict[str, Any]:
+    wanted = {*asked.get("AttributeNames", ()), *asked.get("MessageSystemAttributeNames", ())}
+    return {"Attributes": {name: str(value) for name, value in known.items() if {"All", name} & wanted}}
