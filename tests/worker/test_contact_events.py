@@ -320,18 +320,23 @@ def test_a_stop_does_not_wait_for_a_long_poll(door: Door) -> None:
         assert not stopped.is_alive()
 
 
-def test_many_events_are_read_by_several_threads_which_end(door: Door) -> None:
-    for place in range(60):
-        door.send(f"c-{place}")
-    door.queue.send([ended(f"c-{place}") for place in range(60)])
-    poller = door.poller(poll_seconds=1)
+def test_each_budget_counts_its_own_events_and_knows_its_queue(door: Door) -> None:
+    """An event that comes back is not counted as unmatched, whichever budget the instance belongs to."""
+    other = sender(instance_id="i-2", budget="zoned")
+    two: dict[str, Any] = {
+        "senders": {"sms": sender(), "other": other},
+        "budgets": {"main": {"rate": 1}, "zoned": {"rate": 1}},
+    }
+    door.queue.send([ended("c-1").replace(INSTANCE_ID, "i-2")])
+    poller = door.poller(waits=(600,), **two)
 
-    poller.start()
-    wait_until(lambda: door.queue.count() == 0, what="an empty queue")
-    wait_until(lambda: sum(one.name.startswith("contact-events") for one in threading.enumerate()) == 1)
-    poller.stop()
+    assert poller.turn() == 1
+    poller.note()
 
-    assert door.chats() == set()
+    with OutboundChat.from_settings(door.settings(**two)) as chat:
+        found = {one.budget: one for one in chat.contact_event_status()}
+    assert {name: one.outcomes[Outcome.UNMATCHED] for name, one in found.items()} == {"main": 0, "zoned": 0}
+    assert all(one.polled_at for one in found.values())
 
 
 def test_a_worker_reads_the_queue(stack: Harness, sqs: str) -> None:

@@ -35,10 +35,12 @@ from outbound_chat.store.scripts.budgets import read_budget, read_key_ids
 from outbound_chat.store.scripts.contact_events import (
     MOST_CHANGES,
     Recording,
+    WatchedInstance,
     note_polls,
     read_contact_events,
     read_recording,
     record_contacts,
+    watch_chats,
 )
 from outbound_chat.store.scripts.dead import (
     DeadCursor,
@@ -85,7 +87,6 @@ from outbound_chat.store.scripts.jobs import (
 )
 from outbound_chat.store.scripts.lanes import MOST_LANES, read_lanes
 from outbound_chat.store.scripts.lists import MOST_BATCHES, ListedBatches, Part, read_batches
-from outbound_chat.store.scripts.lost_ends import WatchedInstance, note_swept, watch_chats
 from outbound_chat.store.scripts.merging import merged
 from outbound_chat.store.scripts.pumps import (
     Claimed,

@@ -104,3 +104,22 @@ def read_contact_events(keys: Keys, instances: Sequence[str]) -> ScriptCall[Cont
         )
 
     return ScriptCall("read_contact_events", keys, list(instances), read)
+
+
+class WatchedInstance(NamedTuple):
+    """The chats of an instance, in the time of Redis."""
+
+    now_ms: int
+    open: int
+    """Chats that count."""
+    last_ms: int
+    """When the last event came; 0: never."""
+    swept_ms: int
+    """Until when lost ends were looked for; 0: never."""
+
+
+def watch_chats(keys: Keys, *, instance: str, worker: str, turn_ms: int) -> ScriptCall[WatchedInstance | None]:
+    """Reads the chats of an instance, and takes the turn to look for lost ends; None: another worker has it."""
+    return ScriptCall(
+        "watch_chats", keys, [worker, turn_ms, instance], lambda reply: WatchedInstance(*reply) if reply else None
+    )

@@ -115,8 +115,10 @@ end
 for i = 2, #ARGV, WIDTH do
   local said, move, instance = contact_facts.clean(json_table(ARGV[i + 3])), ARGV[i + 4], ARGV[i + 5]
   local word, facts, before, head = apply(ARGV[i], ARGV[i + 1], ARGV[i + 2], said)
+  local asked = false
   if move ~= '' then
     local place = cjson.decode(ARGV[i + 6])
+    asked = place.asked
     local moved = move_place(move, instance, place, facts, head)
     if moved then
       word = 'changed'
@@ -127,12 +129,15 @@ for i = 2, #ARGV, WIDTH do
     if move == 'end' and is_new and place.seconds >= 0 then
       note_lifetime(instance, place.seconds)
     end
-    if not place.asked then
+    if not asked then
       try('HSET', key('contact_events'), 'last:' .. instance, digits(NOW))
     end
   end
   word = count_receipts(cjson.decode(ARGV[i + 7]), word, ARGV[i] == '' and ARGV[i + 1] == '')
-  outcomes[word] = (outcomes[word] or 0) + 1
+  -- Of what AWS was asked about, much is not ours.
+  if word ~= 'unmatched' or not asked then
+    outcomes[word] = (outcomes[word] or 0) + 1
+  end
   reply[#reply + 1] = word
 end
 for outcome, number in pairs(outcomes) do
