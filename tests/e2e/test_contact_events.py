@@ -192,4 +192,12 @@ def test_status_is_for_people_too(stack: Harness) -> None:
         assert "contacts" in terminal.written
         assert INSTANCE_ID in terminal.written
     (plain,) = data_of(stack.run("contact-events", "status", "--json").stdout)
-    assert {"budget", "records_contacts", "outcomes", "matched", "last_events", "open_chats", "polls"} <= plain.keys()
+    assert {
+        "budget",
+        "records_contacts",
+        "outcomes",
+        "matched",
+        "last_events",
+        "open_chats",
+        "polled_at",
+    } <= plain.keys()

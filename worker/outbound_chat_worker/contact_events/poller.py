@@ -51,7 +51,6 @@ class QueuePoller:
         self._chat = OutboundChat.from_settings(runtime.settings, store=runtime.store)
         self._known = KnownSources.of(runtime.settings)
         self._sqs: Any = None
-        self._polls = 0
         self._returned = Counter[str]()
         """Events by budget that were counted as unmatched since the last note, and that come back."""
         self._error = ""
@@ -97,7 +96,6 @@ class QueuePoller:
             MessageSystemAttributeNames=["ApproximateReceiveCount"],
         )
         messages = answer.get("Messages", [])
-        self._polls += 1
         with self._applying:
             # After a stop they come back by themselves.
             if not self._stop.is_set() and not self.apply(messages):
@@ -161,9 +159,8 @@ class QueuePoller:
     def note(self) -> None:
         """Records in Redis how the queue is read."""
         for budget in self._runtime.settings.budgets:
-            keys, returned = self._runtime.keys(budget), self._returned[budget]
-            call = scripts.note_polls(keys, polls=self._polls, returned=returned, error=self._error)
+            keys = self._runtime.keys(budget)
+            call = scripts.note_polls(keys, returned=self._returned[budget], error=self._error)
             self._runtime.store.run(call)
             del self._returned[budget]
-        self._polls = 0
         self._note_at = time.monotonic() + NOTE_SECONDS

@@ -122,7 +122,7 @@ def print_status(found: Sequence[ContactEventStatus], *, has_queue: bool) -> Non
                 ("contacts", "recorded" if one.records_contacts else "not recorded, so no event finds its job"),
                 ("events", f"{total:,}: {_words(one.outcomes)}" if total else "none"),
                 ("matched by", ", ".join(f"{basis} {number:,}" for basis, number in one.matched.items())),
-                ("queue", _queue(one) if has_queue or one.polls else "none (contact_events.queue_url)"),
+                ("queue", _queue(one) if has_queue or one.polled_at else "none (contact_events.queue_url)"),
             ]
         )
         out.print()
@@ -156,8 +156,8 @@ def print_receipts(found: Sequence[NumberReceipts]) -> None:
 def _queue(one: ContactEventStatus) -> str:
     if not one.polled_at:
         return "never read"
-    read = f"{number_of(one.polls, 'receive')}, last {when(one.polled_at)}"
-    return f"{read}; the last one failed: {one.poll_error}" if one.poll_error else read
+    read = f"last read {when(one.polled_at)}"
+    return f"{read}; the last receive failed: {one.poll_error}" if one.poll_error else read
 
 
 def _words(outcomes: Mapping[Any, int]) -> str:

@@ -71,18 +71,18 @@ def read_recording(keys: Keys) -> ScriptCall[Recording]:
     return ScriptCall("read_recording", keys, [], lambda reply: Recording(int(reply[0]) > 0, int(reply[1]) > 0))
 
 
-def note_polls(keys: Keys, *, polls: int, returned: int, error: str) -> ScriptCall[str]:
-    """Records receives of the queue, and how many of their unmatched events will come again."""
-    return ScriptCall("note_polls", keys, [polls, returned, error], str)
+def note_polls(keys: Keys, *, returned: int, error: str) -> ScriptCall[str]:
+    """Records that the queue is read, and how many of its unmatched events will come again."""
+    return ScriptCall("note_polls", keys, [returned, error], str)
 
 
 def read_contact_events(keys: Keys, instances: Sequence[str]) -> ScriptCall[ContactEventStatus]:
     """Reads counts, and the open chats of the instances."""
 
     def read(reply: list[Any]) -> ContactEventStatus:
-        first = 1 + 3 * len(instances)
+        first = 1 + 2 * len(instances)
         known = dict(rows(reply, first, 2))
-        chats = dict(zip(instances, rows(reply[:first], 1, 3), strict=True))
+        chats = dict(zip(instances, rows(reply[:first], 1, 2), strict=True))
 
         def counts(prefix: str = "") -> dict[str, int]:
             found = {name.removeprefix(prefix): known[name] for name in known if name.startswith(prefix)}
@@ -95,10 +95,8 @@ def read_contact_events(keys: Keys, instances: Sequence[str]) -> ScriptCall[Cont
             outcomes={word: counts().get(word, 0) for word in Outcome},
             matched=counts("matched:"),
             last_events={instance: times.get(instance) for instance in instances},
-            open_chats={instance: is_open for instance, (is_open, *_) in chats.items()},
-            lasted_seconds={instance: float(lasted) for instance, (_, lasted, _) in chats.items() if lasted},
-            seen={instance: seen for instance, (*_, seen) in chats.items() if seen},
-            polls=counts().get("polls", 0),
+            open_chats={instance: is_open for instance, (is_open, _) in chats.items()},
+            lasted_seconds={instance: float(lasted) for instance, (_, lasted) in chats.items() if lasted},
             polled_at=from_ms(counts().get("polled_ms", 0)) if "polled_ms" in known else None,
             poll_error=known.get("poll_error") or None,
         )
