@@ -199,5 +199,4 @@ def test_status_is_for_people_too(stack: Harness) -> None:
         "matched",
         "last_events",
         "open_chats",
-        "polled_at",
     } <= plain.keys()

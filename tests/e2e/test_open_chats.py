@@ -131,8 +131,6 @@ def test_what_contact_events_reported_takes_the_place_of_the_whole_duration() ->
         last_events={},
         open_chats={},
         lasted_seconds={values["instance_id"]: 840.0},
-        polled_at=None,
-        poll_error=None,
     )
     (check,) = open_chat_checks(settings, [seen])
     assert check.level is Level.WARNING

@@ -110,7 +110,6 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "note_budgets": scripts.note_budgets(KEYS, ["main"] * items),
         "read_key_ids": scripts.read_key_ids(KEYS, index="expiry", cursor="0"),
         "watch_chats": scripts.watch_chats(KEYS, worker="w", turn_ms=1, instance="i"),
-        "note_polls": scripts.note_polls(KEYS, returned=1, error=""),
         "read_contact_events": scripts.read_contact_events(KEYS, ["i"] * items),
         "record_contacts": scripts.record_contacts(KEYS, [A_CHANGE] * items),
         "close_chat": scripts.close_chat(KEYS, contact="c", instances=["i"]),

@@ -36,7 +36,6 @@ from outbound_chat.store.scripts.contact_events import (
     MOST_CHANGES,
     Recording,
     WatchedInstance,
-    note_polls,
     read_contact_events,
     read_recording,
     record_contacts,

@@ -71,11 +71,6 @@ def read_recording(keys: Keys) -> ScriptCall[Recording]:
     return ScriptCall("read_recording", keys, [], lambda reply: Recording(int(reply[0]) > 0, int(reply[1]) > 0))
 
 
-def note_polls(keys: Keys, *, returned: int, error: str) -> ScriptCall[str]:
-    """Records that the queue is read, and how many of its unmatched events will come again."""
-    return ScriptCall("note_polls", keys, [returned, error], str)
-
-
 def read_contact_events(keys: Keys, instances: Sequence[str]) -> ScriptCall[ContactEventStatus]:
     """Reads counts, and the open chats of the instances."""
 
@@ -97,8 +92,6 @@ def read_contact_events(keys: Keys, instances: Sequence[str]) -> ScriptCall[Cont
             last_events={instance: times.get(instance) for instance in instances},
             open_chats={instance: is_open for instance, (is_open, _) in chats.items()},
             lasted_seconds={instance: float(lasted) for instance, (_, lasted) in chats.items() if lasted},
-            polled_at=from_ms(counts().get("polled_ms", 0)) if "polled_ms" in known else None,
-            poll_error=known.get("poll_error") or None,
         )
 
     return ScriptCall("read_contact_events", keys, list(instances), read)
