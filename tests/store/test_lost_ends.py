@@ -357,7 +357,7 @@ def test_a_question_that_fails_for_days_stays_patient(
         monkeypatch.delenv(name, raising=False)
     now = 0.0
     runtime, _ = world.worker()
-    question = Question(runtime, "DescribeContact", 1.0, lambda: now)
+    question = Question(runtime, "DescribeContact", lambda client: client.describe_contact, 1.0, lambda: now)
     of_sender = runtime.settings.senders["sms"]
     for _ in range(1_100):
         assert question.ask(of_sender, ContactId="c-0") is None

@@ -196,8 +196,10 @@ class LostEnds:
 def _watches_of(runtime: Runtime, wanted: ContactEventSettings, now: Clock) -> Iterator[ChatWatch]:
     worker, senders = secrets.token_hex(8), runtime.settings.senders.values()
     for budget in runtime.settings.budgets:
-        describe = Question(runtime, "DescribeContact", wanted.describe_rate, now)
-        search = Question(runtime, "SearchContacts", SEARCHES_A_SECOND, now)
+        describe = Question(
+            runtime, "DescribeContact", lambda client: client.describe_contact, wanted.describe_rate, now
+        )
+        search = Question(runtime, "SearchContacts", lambda client: client.search_contacts, SEARCHES_A_SECOND, now)
         instances = {one.instance_id: one for one in senders if one.budget == budget and one.max_open_chats}
         for sender in instances.values():
             yield ChatWatch(runtime, sender, wanted.sweep_after, describe, search, worker=worker)

@@ -6,13 +6,13 @@ It never raises what AWS answers: who asks tries again later, and nothing depend
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from botocore import xform_name
-
 from outbound_chat_config import Sender
 from outbound_chat_worker.connect import UNANSWERED
 from outbound_chat_worker.pump.retry import judge
 from outbound_chat_worker.runtime import Runtime
 
+Method: TypeAlias = Callable[[Any], Callable[..., Any]]
+"""Returns the method of an operation, of a client of boto3."""
 Clock: TypeAlias = Callable[[], float]
 """In seconds."""
 _MOST_DOUBLINGS = 6
@@ -21,9 +21,9 @@ _MOST_DOUBLINGS = 6
 class Question:
     """One operation of Amazon Connect. For one thread."""
 
-    def __init__(self, runtime: Runtime, operation: str, per_second: float, now: Clock) -> None:
+    def __init__(self, runtime: Runtime, operation: str, method: Method, per_second: float, now: Clock) -> None:
         """`operation`: such as `DescribeContact`. `per_second`: most calls; 0: none."""
-        self._runtime, self._operation, self._now = runtime, operation, now
+        self._runtime, self._operation, self._method, self._now = runtime, operation, method, now
         self._seconds = 1 / per_second if per_second else 0.0
         self._next_at = 0.0
         self._failures = 0
@@ -38,7 +38,7 @@ class Question:
         self._next_at = self._now() + self._seconds
         subject = f"{self._operation} {sender.instance_id}"
         try:
-            method = getattr(self._runtime.connect.prepare(sender), xform_name(self._operation))
+            method = self._method(self._runtime.connect.prepare(sender))
             answer: Mapping[str, Any] = method(InstanceId=sender.instance_id, **request)
         except UNANSWERED as error:
             return self._failed(sender, subject, error)
