@@ -17,7 +17,17 @@ from outbound_chat_worker.connect import Connect
 from outbound_chat_worker.opt_outs.lists import OptOutReader
 from outbound_chat_worker.opt_outs.sync import BUSY, OptOutSync, Synced
 from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT
-from tests.support.harness import SOURCE, Harness, data_of, number, running_harness, sender
+from tests.support import warm
+from tests.support.harness import (
+    SOURCE,
+    UNLIMITED,
+    WHATSAPP_SOURCE,
+    Harness,
+    data_of,
+    number,
+    running_harness,
+    sender,
+)
 from tests.support.privacy import content_of
 from tests.support.waiting import wait_until
 
@@ -77,11 +87,10 @@ def sync(
 ) -> dict[str, Synced]:
     """A sync in this process, at the pace of a new account."""
     settings, clock = harness.settings, clock or Clock()
-    reader = OptOutReader(Connect(settings.worker), 1.0, sleep=clock.sleep, now=lambda: clock.now)
+    reader = OptOutReader(Connect(settings.worker), 1.0, sleep=clock.sleep)
     with Store.from_settings(settings) as store:
-        whole = OptOutSync(store, Context(settings), reader, on_page=on_page, **options)
-        done = whole.run("main", lambda: senders or ("support",))
-    reader.close()
+        whole = OptOutSync(store, Context(settings), reader, "main", on_page=on_page, **options)
+        done = whole.run(senders or ("support",))
     return {one.sender: one for one in done}
 
 
@@ -199,6 +208,91 @@ def test_a_lease_that_ran_out_is_not_taken_from_its_next_owner(idle: Harness) ->
         assert not first.take()
 
 
+def test_a_mirror_keeps_what_another_sync_added_meanwhile(idle: Harness) -> None:
+    """Its lease ran out, as when AWS throttles for long; and its own pages are older than the entry."""
+    idle.sandbox.change_opt_outs(list="Default", add=[number(index) for index in range(1, 151)])
+    sync(idle)
+
+    def overtake(numbers: int) -> None:
+        if numbers == 100:
+            expire_lease(idle)
+            idle.sandbox.change_opt_outs(list="Default", add=[number(0)])
+            assert counts(sync(idle)["support"]) == (151, 1, 0, None)
+
+    assert counts(sync(idle, mirror=True, on_page=overtake)["support"]) == (150, 0, 0, None)
+    assert number(0) in listed(idle.chat())
+
+
+def test_a_sync_ends_if_another_has_its_turn(idle: Harness) -> None:
+    idle.sandbox.change_opt_outs(list="Default", add=[number(index) for index in range(300)])
+    with Store(idle.server.url) as store:
+        other = SyncLease(store, store.keys("main"))
+
+        def overtake(_numbers: int) -> None:
+            expire_lease(idle)
+            assert other.take()
+
+        assert counts(sync(idle, mirror=True, on_page=overtake)["support"]) == (100, 100, 0, BUSY)
+        assert counts(sync(idle)["support"]) == (0, 0, 0, BUSY), "the other still has it"
+
+
+def expire_lease(harness: Harness) -> None:
+    with Store(harness.server.url) as store:
+        store.ask(lambda redis: redis.delete(store.keys("main").opt_outs_lease))
+
+
+def test_senders_of_different_accounts_do_not_read_for_each_other(idle: Harness) -> None:
+    """A list that both name may be shared between accounts, and only one of them may read it."""
+    with warm.running_sandbox(UNLIMITED) as elsewhere:
+        own, others = {"endpoint_url": idle.sandbox.url}, {"endpoint_url": elsewhere.url}
+        configure(idle, senders={"support": sender(**own), "news": sender(**others)})
+        idle.sandbox.change_opt_outs(list="Default", add=[number(1)])
+        elsewhere.change_opt_outs(list="Default", add=[number(2)])
+        both = sync(idle, "support", "news", mirror=True)
+        assert [counts(one) for one in both.values()] == [(1, 1, 0, None)] * 2
+        assert [set(listed(idle.chat(), name)) for name in both] == [{number(1)}, {number(2)}]
+
+        idle.sandbox.change_opt_outs(deny=["DescribeOptedOutNumbers"])
+        elsewhere.change_opt_outs(list="Default", add=[number(3)])
+        both = sync(idle, "support", "news", mirror=True)
+        assert both["support"].error
+        assert counts(both["news"]) == (2, 1, 0, None)
+
+
+OTHER_ID = WHATSAPP_SOURCE.rpartition("/")[2]
+
+
+def test_a_number_that_can_not_be_read_stops_no_other(idle: Harness) -> None:
+    """A stand-in for AWS, for example, leaves out what it does not know."""
+    own = {"endpoint_url": idle.sandbox.url}
+    configure(idle, senders={"support": sender(**own), "news": sender(source=WHATSAPP_SOURCE, **own)})
+    idle.sandbox.change_opt_outs(list="Default", add=[number(1)])
+    idle.sandbox.change_opt_outs(id=NUMBER_ID, number={"OptOutListName": None})
+
+    both = sync(idle, "support", "news")
+
+    assert both["support"].error == "the answer has no OptOutListName"
+    assert counts(both["news"]) == (1, 1, 0, None)
+
+
+def test_a_list_that_was_read_counts_although_the_next_breaks_off(idle: Harness) -> None:
+    """Else workers that end within the hours of a long list would read the short one again each time."""
+    own = {"endpoint_url": idle.sandbox.url}
+    configure(idle, senders={"support": sender(**own), "news": sender(source=WHATSAPP_SOURCE, **own)})
+    idle.sandbox.change_opt_outs(id=OTHER_ID, number={"OptOutListName": "Long"})
+    idle.sandbox.change_opt_outs(list="Long", add=[number(index) for index in range(200)])
+
+    def interrupt(numbers: int) -> None:
+        if numbers:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sync(idle, "support", "news", on_page=interrupt)
+    assert [(one["subject"], one["level"]) for one in _checks(idle, "support", "news")] == [
+        ("opt-outs of support", "ok")
+    ]
+
+
 def test_each_sender_says_what_its_list_can_not_know(idle: Harness) -> None:
     """The list of a toll-free number is not all, and that of self-managed opt-outs has nobody."""
     idle.sandbox.change_opt_outs(id=NUMBER_ID, number={"NumberType": "TOLL_FREE", "SelfManagedOptOutsEnabled": True})
@@ -304,6 +398,8 @@ def test_workers_sync_on_a_schedule_while_they_send(stack: Harness) -> None:
     configure(stack, opt_outs={"every": 86_400, "rate": 1_000.0})
     stack.sandbox.change_opt_outs(list="Default", add=[number(index) for index in range(250)])
     chat = stack.chat()
+    with Store(stack.server.url) as store:  # the clock of a worker was wrong
+        store.ask(lambda redis: redis.hset(store.keys("main").opt_outs, "tried:support", 4_000_000_000_000))
     for index in range(2):
         stack.start_worker("-n", f"w{index}@%h")
     wait_until(lambda: len(listed(chat)) == len(listed(chat, "news")) == 250, timeout=60, what="the sync")

@@ -172,12 +172,16 @@ class LateStore(Store):
 
 
 @pytest.fixture
-def idle(stack: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+def idle(request: pytest.FixtureRequest, stack: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """No job, two threads, quick calls, and a budget that is configured."""
     for name, value in SANDBOX_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    stack.configure(worker={"threads": 2, "slice": 60, "linger": 5})
-    made = Runtime(stack.settings)
+    stack.configure(worker={"threads": 2, "slice": 60})
+    # Longer than the settings allow: on a busy machine, a pump that waits would leave before anybody sees it wait.
+    patient = stack.settings.worker.model_copy(
+        update={"linger": timedelta(seconds=getattr(request, "param", PATIENCE))}
+    )
+    made = Runtime(stack.settings.model_copy(update={"worker": patient}))
     made.configure("main")
     yield made
     made.store.close()
@@ -189,7 +193,8 @@ def listening(runtime: Runtime, stack: Harness) -> Iterator[tuple[threading.Even
     with redis.Redis(port=stack.server.port) as client:
         pump = Pump(runtime, "main", stopping=stopping, publisher=PumpPublisher(lambda *_: None))
         with at_work(pump) as done:
-            wait_until(lambda: client.exists("oc:{main}:waiting"), what="a pump that waits")
+            wait_until(lambda: done.done() or client.exists("oc:{main}:waiting"), what="a pump that waits")
+            assert not done.done(), done.result()
             try:
                 yield stopping, done
             finally:
@@ -212,6 +217,7 @@ def test_jobs_that_a_pump_hears_of_after_it_has_left_are_not_called(stack: Harne
     assert stack.sandbox.stats().calls == 0
 
 
+@pytest.mark.parametrize("idle", [5], indirect=True)
 def test_jobs_of_an_answer_that_was_lost_while_the_pump_listened_are_called(stack: Harness, idle: Runtime) -> None:
     """Its next claim repeats the one that was not answered."""
     idle.store = store = LateStore(stack.server.url, lost=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from outbound_chat.model.errors import StoreUnavailable
+from outbound_chat.notices import Notices
 from outbound_chat.store import Store, inspection
 from outbound_chat_config import Settings
 from outbound_chat_worker.publisher import PumpPublisher
@@ -71,6 +72,7 @@ def test_credentials_that_can_not_be_had_are_one_line_without_a_traceback(
     """At the start and at each probe a traceback buried the one line that mattered."""
     no_credentials.write_text(f"[profile p]\n{config}\n", encoding="utf-8")
     runtime = Runtime(Settings.from_values(senders={"support": sender(**values)}))
+    runtime.notices = Notices(logging.getLogger(Runtime.__module__), now=lambda: 0.0)  # pauses do not pass
     for _ in range(3):
         runtime.prepare_clients("main")
 

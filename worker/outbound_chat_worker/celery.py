@@ -202,10 +202,10 @@ def _parts(runtime: Runtime) -> Iterator[Any]:
         from outbound_chat_worker.contact_events.poller import QueuePoller  # noqa: PLC0415
 
         yield QueuePoller(runtime, wanted)
-    if settings.opt_outs.every:
+    if every := settings.opt_outs.every:
         from outbound_chat_worker.opt_outs.schedule import OptOutSchedule  # noqa: PLC0415
 
-        yield OptOutSchedule(runtime)
+        yield OptOutSchedule(runtime, every)
 
 
 class BrokerStep(bootsteps.StartStopStep):

@@ -1,8 +1,6 @@
 """Copy the opt-out lists of AWS into suppression lists."""
 
 from collections.abc import Iterator
-from contextlib import closing
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -34,7 +32,7 @@ def sync(
     *,
     sender: Annotated[list[str] | None, typer.Option(help="Sender; can be repeated. Default: all.")] = None,
     mirror: Annotated[
-        bool, typer.Option("--mirror", help="Also remove numbers that a sync added and that have left the list.")
+        bool, typer.Option("--mirror", help="Also remove what a sync added and has left the list.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the lists, and change nothing.")] = False,
     as_json: Json = False,
@@ -53,18 +51,12 @@ def sync(
     budgets = dict.fromkeys(settings.sender(name).budget for name in names)
     reader = OptOutReader(Connect(settings.worker), settings.opt_outs.rate)
     done: list[Synced] = []
-    with Store.from_settings(settings) as store, closing(reader), count_progress("read") as show:
-        read = 0
-
-        def on_page(numbers: int) -> None:
-            nonlocal read
-            read += numbers
-            show(read, None)
-
-        syncing = OptOutSync(store, Context(settings), reader, mirror=mirror, dry_run=dry_run, on_page=on_page)
+    with Store.from_settings(settings) as store, count_progress("read") as show:
         for budget in budgets:
             own = [name for name in names if settings.senders[name].budget == budget]
-            done += syncing.run(budget, partial(list, own))
+            syncing = OptOutSync(store, Context(settings), reader, budget, mirror=mirror, dry_run=dry_run)
+            syncing.on_page = lambda _numbers: show(reader.read, None)
+            done += syncing.run(own)
     errors = [OptOutsNotRead(one) for one in done if one.error]
     if as_json:
         print_json(done, errors)
@@ -76,9 +68,9 @@ def sync(
 
 def _lines(one: Synced, *, dry_run: bool) -> Iterator[str]:
     if one.opt_out_list:
-        head = f"opt-out list {one.opt_out_list.rpartition('/')[2]}: {number_of(one.read, 'number')} read"
-        verb = "would be " if dry_run else ""
-        yield f"{head}, {one.added:,} {verb}added, {one.removed:,} {verb}removed"
+        name, would = one.opt_out_list.rpartition("/")[2], "would be " if dry_run else ""
+        counts = f"{number_of(one.read, 'number')} read, {one.added:,} {would}added, {one.removed:,} {would}removed"
+        yield f"opt-out list {name}: {counts}"
     elif one.error:
         yield "opt-outs not read"
     yield from one.notes.values()

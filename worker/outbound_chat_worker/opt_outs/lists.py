@@ -7,13 +7,14 @@ read: https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/API_De
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from outbound_chat.store.scripts import Outcome
 from outbound_chat_config import Sender
-from outbound_chat_worker.connect import UNANSWERED, Connect, NotOfAws, identity_of
+from outbound_chat_worker.connect import UNANSWERED, Connect, NotOfAws
 from outbound_chat_worker.pump.retry import judge
 from outbound_chat_worker.redaction import redact
 
@@ -21,68 +22,59 @@ WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 """Seconds before each further try of a call that AWS throttled or could not answer."""
 PAGE = 100
 _UNKNOWN = "its number does not exist in this account and Region, according to {}"
-_SMS = "pinpoint-sms-voice-v2"
 _SERVICES = {"DescribePhoneNumber": "connect", "AssumeRole": "sts"}
 """First part of the IAM action of a call that is not for `sms-voice`."""
 
 
 class OptOutReader:
-    """Reads opt-out lists. For one thread. Its methods raise one of `UNANSWERED`."""
+    """Reads opt-out lists. For one thread. Its methods raise one of `UNANSWERED`, or `KeyError`."""
 
-    def __init__(
-        self,
-        connect: Connect,
-        rate: float,
-        sleep: Callable[[float], None] = time.sleep,
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._connect, self._pause, self._sleep, self._now = connect, 1 / rate, sleep, now
-        self._next, self._has_answered = now(), False
-        self._clients: dict[Any, Any] = {}
-
-    def close(self) -> None:
-        """Closes the clients."""
-        while self._clients:
-            self._clients.popitem()[1].close()
+    def __init__(self, connect: Connect, rate: float, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._connect, self._pause, self._sleep = connect, 1 / rate, sleep
+        self._has_answered = False
+        self.read = 0
+        """How many entries of lists were read."""
 
     def number_of(self, sender: Sender) -> dict[str, Any]:
         """Returns what End User Messaging knows of a sender's number: its opt-out list, its type and so on."""
-        try:
-            answer = self._ask(self._client(sender, "connect").describe_phone_number, PhoneNumberId=sender.number)
-            claimed = answer.get("ClaimedPhoneNumberSummary", {})
-            arn, digits = claimed.get("SourcePhoneNumberArn", ""), claimed.get("PhoneNumber")
-            # Where Connect does not name it, it is the number with the same digits.
-            is_named = ":sms-voice:" in arn
-            chosen = {"PhoneNumberIds": [arn]} if is_named else {"MaxResults": PAGE}
-            for page in self._pages(self._client(sender, _SMS).describe_phone_numbers, **chosen):
+        answer = self._ask(self._connect.prepare(sender).describe_phone_number, PhoneNumberId=sender.number)
+        claimed = answer["ClaimedPhoneNumberSummary"]
+        arn = claimed.get("SourcePhoneNumberArn", "")
+        # Where Connect does not name it, it is the number with the same digits.
+        is_named = ":sms-voice:" in arn
+        chosen = {"PhoneNumberIds": [arn]} if is_named else {"MaxResults": PAGE}
+        with closing(self._client(sender)) as sms:
+            for page in self._pages(sms.describe_phone_numbers, **chosen):
                 for number in page.get("PhoneNumbers", ()):
-                    if is_named or number["PhoneNumber"] == digits:
+                    if is_named or number["PhoneNumber"] == claimed["PhoneNumber"]:
                         return dict(number)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
-            raise ValueError(_UNKNOWN.format(error.operation_name)) from error
         raise ValueError(_UNKNOWN.format("DescribePhoneNumbers"))
 
     def numbers(self, sender: Sender, list_arn: str) -> Iterator[list[str]]:
         """Yields the numbers of an opt-out list, page by page."""
-        call = self._client(sender, _SMS).describe_opted_out_numbers
-        for page in self._pages(call, OptOutListName=list_arn, MaxResults=PAGE):
-            yield [one["OptedOutNumber"] for one in page.get("OptedOutNumbers", ())]
+        with closing(self._client(sender)) as sms:
+            for page in self._pages(sms.describe_opted_out_numbers, OptOutListName=list_arn, MaxResults=PAGE):
+                numbers = [one["OptedOutNumber"] for one in page.get("OptedOutNumbers", ())]
+                self.read += len(numbers)
+                yield numbers
+
+    def _client(self, sender: Sender) -> Any:
+        return self._connect.client(sender, "pinpoint-sms-voice-v2", endpoint_url=sender.endpoint_url)
 
     def _pages(self, call: Callable[..., Any], **given: Any) -> Iterator[Any]:
-        page = self._ask(call, **given)
-        yield page
-        while token := page.get("NextToken"):
-            page = self._ask(call, **given, NextToken=token)
+        while True:
+            page = self._ask(call, **given)
             yield page
+            if not page.get("NextToken"):
+                return
+            given["NextToken"] = page["NextToken"]
 
     def _ask(self, call: Callable[..., Any], **given: Any) -> Any:
         for wait in (*WAITS, None):
-            self._sleep(max(0.0, self._next - self._now()))
-            self._next = self._now() + self._pause
+            self._sleep(self._pause)
             try:
                 answer = call(**given)
+                break
             except UNANSWERED as error:
                 rule = judge(error).rule
                 # A server that has never answered is more likely to be a wrong one.
@@ -90,23 +82,20 @@ class OptOutReader:
                 if wait is None or rule.unforeseen or not may_answer:
                     raise
                 self._sleep(wait)
-            else:
-                self._has_answered = True
-                if not answer["ResponseMetadata"].get("RequestId"):
-                    raise NotOfAws  # an empty page of a proxy would make `mirror` remove all numbers
-                return answer
-        raise AssertionError  # the last wait is None
-
-    def _client(self, sender: Sender, service: str) -> Any:
-        key = identity_of(sender), service
-        if key not in self._clients:
-            self._clients[key] = self._connect.client(sender, service, endpoint_url=sender.endpoint_url)
-        return self._clients[key]
+        self._has_answered = True
+        if not answer["ResponseMetadata"].get("RequestId"):
+            raise NotOfAws  # an empty page of a proxy would make `mirror` remove all numbers
+        return answer
 
 
 def explain(error: Exception) -> str:
     """Returns why a list was not read, with the IAM action that is missing."""
-    if isinstance(error, ClientError) and judge(error).rule.code == "access_denied":
-        operation = error.operation_name
-        return f"not allowed: give these credentials {_SERVICES.get(operation, 'sms-voice')}:{operation}"
+    if isinstance(error, KeyError):
+        return f"the answer has no {error.args[0]}"
+    if isinstance(error, ClientError):
+        code, operation = judge(error).rule.code, error.operation_name
+        if code == "access_denied":
+            return f"not allowed: give these credentials {_SERVICES.get(operation, 'sms-voice')}:{operation}"
+        if code == "not_found" and operation != "DescribeOptedOutNumbers":
+            return _UNKNOWN.format(operation)
     return redact(str(error), ())

@@ -3,13 +3,12 @@
 import logging
 import threading
 import time
-from contextlib import closing
 from datetime import timedelta
 
 from outbound_chat.client.steps.context import Context
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.times import in_ms
-from outbound_chat.store.opt_outs import last_syncs
+from outbound_chat.store.opt_outs import last_sync
 from outbound_chat_config import Channel
 from outbound_chat_worker.opt_outs.lists import OptOutReader
 from outbound_chat_worker.opt_outs.sync import BUSY, OptOutSync
@@ -19,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 30.0
 """Pause between two looks whether a sync is due."""
-AGAIN_MS = 600_000
+AGAIN = timedelta(minutes=10)
 """Time after which a sync that failed is tried again, if `every` is longer."""
 
 
@@ -28,16 +27,13 @@ class _Stopped(Exception):
 
 
 class OptOutSchedule:
-    """Syncs all budgets until it is stopped."""
+    """Syncs all budgets every so often until it is stopped."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, runtime: Runtime, every: timedelta) -> None:
+        self._runtime, self._every = runtime, every
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="opt-outs", daemon=True)
-
-    def start(self) -> None:
-        """Starts the thread; returns immediately."""
-        self._thread.start()
+        self.start = self._thread.start
 
     def stop(self) -> None:
         """Stops after the call in progress; a sync that it breaks off is made again by the next worker."""
@@ -47,38 +43,36 @@ class OptOutSchedule:
     def _run(self) -> None:
         while not self._stop.is_set():
             for budget in self._runtime.settings.budgets:
-                subject = f"opt-outs {budget}"
                 try:
-                    self._sync(budget, subject)
+                    self._sync(budget)
                 except _Stopped:
                     return
-                except Exception as error:  # noqa: BLE001  # logged, with its traceback if it is unexpected
-                    unexpected = None if isinstance(error, StoreError) else error
-                    text = f"budget {budget}: opt-outs are not read: {error}"
-                    self._runtime.notices.note(subject, text, error=unexpected)
+                except StoreError as error:
+                    self._runtime.store_failed(budget, error)
+                except Exception as error:  # noqa: BLE001  # logged; the thread must survive it
+                    text = f"unexpected error ({type(error).__name__}) while opt-outs are read; retrying"
+                    self._runtime.notices.note(f"opt-outs of {budget}", text, error=error)
             self._stop.wait(LOOK_SECONDS)
 
-    def _sync(self, budget: str, subject: str) -> None:
+    def _sync(self, budget: str) -> None:
         runtime, settings = self._runtime, self._runtime.settings
-        if not self._due(budget):
-            return
-        with closing(OptOutReader(runtime.connect, settings.opt_outs.rate, self._sleep)) as reader:
-            sync = OptOutSync(runtime.store, Context(settings), reader, mirror=settings.opt_outs.mirror)
-            done = sync.run(budget, lambda: self._due(budget))
-        for one in done:
-            what = f"sender {one.sender}: {one.read} opt-outs read, {one.added} added, {one.removed} removed"
-            if one.error and one.error != BUSY:
-                runtime.notices.note(f"{subject} {one.sender}", f"{what}; incomplete: {one.error}")
-            elif not one.error:
-                runtime.notices.over(f"{subject} {one.sender}", f"sender {one.sender}: opt-outs are read again")
-                logger.info("%s", what)
-
-    def _due(self, budget: str) -> list[str]:
-        settings, now_ms = self._runtime.settings, time.time() * 1000
         own = [name for name, one in settings.senders.items() if one.budget == budget and one.channel is Channel.SMS]
-        last = last_syncs(self._runtime.store, self._runtime.keys(budget), own).items()
-        every = in_ms(settings.opt_outs.every or timedelta.max)
-        return [name for name, one in last if now_ms >= one.tried_ms + min(every, AGAIN_MS if one.error else every)]
+        if not (due := [name for name in own if self._is_due(budget, name)]):
+            return
+        reader = OptOutReader(runtime.connect, settings.opt_outs.rate, self._sleep)
+        sync = OptOutSync(runtime.store, Context(settings), reader, budget, mirror=settings.opt_outs.mirror)
+        for one in sync.run(due):
+            text = f"sender {one.sender}: {one.read} opt-outs read, {one.added} added, {one.removed} removed"
+            if not one.error:
+                logger.info("%s", text)
+            elif one.error != BUSY:
+                logger.warning("%s; incomplete: %s", text, one.error)
+
+    def _is_due(self, budget: str, sender: str) -> bool:
+        last = last_sync(self._runtime.store, self._runtime.keys(budget), sender)
+        wait = min(self._every, AGAIN) if last.error else self._every
+        # A time to come was written by a clock that was wrong.
+        return not 0 <= time.time() * 1000 - last.tried < in_ms(wait)
 
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):

@@ -1,11 +1,12 @@
 """Copies opt-out lists into suppression lists, page by page. A sync that breaks off can be repeated.
 
-A list that several senders of a budget share is read once. Only entries that a sync wrote are ever removed.
+A list that several senders of a budget share is read once. Only entries that a sync wrote before are ever removed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.context import Context
@@ -15,9 +16,9 @@ from outbound_chat.model.errors import MissingEncryptionKey
 from outbound_chat.request import number_fault
 from outbound_chat.store import Store
 from outbound_chat.store.opt_outs import SyncLease, note_sync
-from outbound_chat.store.scripts import FIRST_PAGE
-from outbound_chat_config import Channel
-from outbound_chat_worker.connect import UNANSWERED
+from outbound_chat.store.scripts import FIRST_PAGE, MOST_JOBS
+from outbound_chat_config import Channel, Sender
+from outbound_chat_worker.connect import UNANSWERED, identity_of
 from outbound_chat_worker.opt_outs.lists import OptOutReader, explain
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ NOTES = {
 
 @dataclass(slots=True)
 class Synced:
-    """What a sync did for one sender."""
+    """What a sync did for one sender. `error`: why its opt-outs were not read, or not all."""
 
     sender: str
     opt_out_list: str | None = None
@@ -47,101 +48,107 @@ class Synced:
     notes: dict[str, str] = field(default_factory=dict)
     """Those of `NOTES` that apply."""
     error: str | None = None
-    """Why its opt-outs were not read, or not all."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class OptOutSync:
-    """Syncs senders of a budget."""
+    """Syncs senders of a budget. `on_page` receives the numbers of each page that was stored."""
 
     store: Store
     context: Context
     reader: OptOutReader
+    budget: str
     mirror: bool = False
     dry_run: bool = False
     on_page: Callable[[int], None] = lambda _numbers: None
-    """Receives the numbers of each page that was stored."""
 
-    def run(self, budget: str, senders: Callable[[], Sequence[str]]) -> list[Synced]:
-        """Returns what was done for each sender. Raises `StoreError`. `senders` is called once the turn has come."""
-        keys = self.context.keys(budget)
-        lease = SyncLease(self.store, keys)
-        if self.dry_run:
-            return self._read(senders(), lambda: None)
-        if not lease.take():
-            return [Synced(name, error=BUSY) for name in senders()]
+    def __post_init__(self) -> None:
+        self._keys = self.context.keys(self.budget)
+        self._lease = SyncLease(self.store, self._keys)
+
+    def run(self, senders: Sequence[str]) -> list[Synced]:
+        """Returns what was done for each sender. Raises `StoreError`."""
+        found, lists = [Synced(name) for name in senders], dict[Any, list[Synced]]()
         try:
-            found = self._read(senders(), lease.renew)
             for one in found:
-                if one.opt_out_list or one.error:
-                    note_sync(self.store, keys, one.sender, one.error or "")
-            return found
+                with self._explained([one]):
+                    self._find_list(one)
+                if one.opt_out_list:
+                    # One account may read a list, and another may not.
+                    identity = identity_of(self._sender(one))
+                    lists.setdefault((identity, one.opt_out_list), []).append(one)
+            for (_, arn), sharing in lists.items():
+                with self._explained(sharing):
+                    self._copy(arn, sharing)
         finally:
-            lease.give_back()
-
-    def _read(self, senders: Sequence[str], keep_on: Callable[[], None]) -> list[Synced]:
-        """`keep_on` is called before each call to AWS, or each few."""
-        found, lists = [Synced(name) for name in senders], dict[str, list[Synced]]()
-        for one in found:
-            keep_on()
-            self._find_list(one)
-            if one.opt_out_list:
-                lists.setdefault(one.opt_out_list, []).append(one)
-        for arn, sharing in lists.items():
-            try:
-                self._copy(arn, sharing, keep_on)
-            except (*UNANSWERED, MissingEncryptionKey) as error:
-                for one in sharing:
-                    one.error = explain(error)
+            self._lease.give_back()
         return found
 
-    def _find_list(self, one: Synced) -> None:
-        sender = self.context.settings.sender(one.sender)
-        if sender.channel is Channel.WHATSAPP:
-            one.notes = {"whatsapp": NOTES["whatsapp"]}
-            return
+    def _sender(self, one: Synced) -> Sender:
+        return self.context.settings.sender(one.sender)
+
+    @contextmanager
+    def _explained(self, sharing: Sequence[Synced]) -> Iterator[None]:
         try:
-            number = self.reader.number_of(sender)
-        except UNANSWERED as error:
-            one.error = explain(error)
+            yield
+        except (*UNANSWERED, KeyError, MissingEncryptionKey) as error:
+            for one in sharing:
+                one.error = explain(error)
+                self._note(one)
+
+    def _note(self, one: Synced) -> None:
+        if not self.dry_run and one.error != BUSY:
+            note_sync(self.store, self._keys, one.sender, one.error)
+
+    def _find_list(self, one: Synced) -> None:
+        if self._sender(one).channel is Channel.WHATSAPP:
+            one.notes["whatsapp"] = NOTES["whatsapp"]
             return
+        self._keep_turn()
+        number = self.reader.number_of(self._sender(one))
         name, one.number_type = number["OptOutListName"], number["NumberType"]
+        if one.number_type == "TOLL_FREE":
+            one.notes["toll_free"] = NOTES["toll_free"]
+        if number["SelfManagedOptOutsEnabled"]:
+            channel = number.get("TwoWayChannelArn") or "nobody, since two-way SMS is off"
+            one.notes["self_managed"] = NOTES["self_managed"].format(channel=channel)
         # A list that another account shares has its ARN as its name.
         own = f"{number['PhoneNumberArn'].rpartition(':')[0]}:opt-out-list/{name}"
         one.opt_out_list = name if name.startswith("arn:") else own
-        apply = {"toll_free": one.number_type == "TOLL_FREE", "self_managed": number["SelfManagedOptOutsEnabled"]}
-        channel = number.get("TwoWayChannelArn") or "nobody, since two-way SMS is off"
-        one.notes = {code: NOTES[code].format(channel=channel) for code, applies in apply.items() if applies}
 
-    def _copy(self, arn: str, sharing: Sequence[Synced], keep_on: Callable[[], None]) -> None:
-        reason, seen = sync_reason(arn), set[int]()
-        lists = [(one, SenderList(self.context, one.sender)) for one in sharing]
-        for page in self.reader.numbers(self.context.settings.sender(sharing[0].sender), arn):
+    def _copy(self, arn: str, sharing: Sequence[Synced]) -> None:
+        reason, targets = sync_reason(arn), list[tuple[Synced, SenderList, set[str]]]()
+        for one in sharing:
+            own = SenderList(self.context, one.sender)
+            # Only what was there before: what another sync adds meanwhile may be on a page that was read already.
+            targets.append((one, own, self._written(own, reason) if self.mirror else set()))
+        for page in self.reader.numbers(self._sender(sharing[0]), arn):
+            self._keep_turn()
             numbers = [number for number in page if not number_fault(number)]
-            for one, own in lists:
-                one.added += self._add(own, reason, numbers)
+            for one, own, gone in targets:
+                known = self._do(own.own.among(numbers)) if self.dry_run else ()
+                one.added += len(numbers) - len(known) if self.dry_run else self._do(own.add(reason, numbers))
                 one.read += len(numbers)
+                gone.difference_update(numbers)
                 if len(numbers) < len(page):
                     one.notes["invalid"] = NOTES["invalid"]
-            if self.mirror:
-                seen.update(map(int, numbers))
-            keep_on()
             self.on_page(len(numbers))
-        for one, own in lists if self.mirror else ():
-            one.removed = self._remove(own, reason, seen)
+        for one, own, gone in targets:
+            while gone:
+                chunk = [gone.pop() for _ in range(min(MOST_JOBS, len(gone)))]
+                one.removed += len(chunk) if self.dry_run else self._do(own.remove(chunk, of_sync=True))
+            self._note(one)
 
-    def _add(self, own: SenderList, reason: str, numbers: Sequence[str]) -> int:
-        if self.dry_run:
-            return len(numbers) - len(self._do(own.own.among(numbers)))
-        return self._do(own.add(reason, numbers))
+    def _keep_turn(self) -> None:
+        if not (self.dry_run or self._lease.take()):
+            raise ValueError(BUSY)
 
-    def _remove(self, own: SenderList, reason: str, seen: set[int]) -> int:
-        cursor, removed = "", 0
+    def _written(self, own: SenderList, reason: str) -> set[str]:
+        cursor, found = "", set[str]()
         while cursor != FIRST_PAGE:
             cursor, page = self._do(own.own.page(cursor or FIRST_PAGE))
-            left = [entry.number for entry in page if entry.reason == reason and int(entry.number) not in seen]
-            removed += len(left) if self.dry_run else self._do(own.remove(left, of_sync=True))
-        return removed
+            found.update(entry.number for entry in page if entry.reason == reason)
+        return found
 
     def _do(self, steps: Steps[T]) -> T:
         answer = None

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from outbound_chat_worker.sandbox._chats import Chat, Chats
 from outbound_chat_worker.sandbox._http import HttpRequest
+from outbound_chat_worker.sandbox._opt_outs import CLAIMED_PATH
 from outbound_chat_worker.sandbox._refusal import Refusal, invalid
 from outbound_chat_worker.sandbox._shapes import read_request
 
@@ -25,7 +26,9 @@ _SUMMARY = ("Arn", "Id", "InitiationMethod", "Channel", *_TIMES.values(), "Segme
 
 
 def operation_of(call: HttpRequest) -> str | None:
-    """Returns which of the two operations `call` is for; None: neither."""
+    """Returns which operation of Amazon Connect, besides that of a sender, `call` is for; None: none."""
+    if call.path.startswith(CLAIMED_PATH):
+        return "DescribePhoneNumber"
     if call.method == "GET" and _DESCRIBE.fullmatch(call.path):
         return "DescribeContact"
     return "SearchContacts" if (call.method, call.path) == ("POST", "/search-contacts") else None

@@ -64,7 +64,7 @@ def _change(engine: Engine, route: str, body: bytes) -> HttpResponse:
         case "reset":
             engine.reset()
         case "opt-outs":
-            engine.opt_outs.change(_object(body))
+            engine.ledger.opt_outs.change(_object(body))
         case "shut":
             engine.ledger.events.shut(float(_object(body)["seconds"]))
         case "close":

@@ -23,7 +23,6 @@ from outbound_chat_worker.sandbox._faults import MAGIC_DESTINATIONS, Fault, Faul
 from outbound_chat_worker.sandbox._http import HttpRequest, HttpResponse
 from outbound_chat_worker.sandbox._ledger import START, Call, Ledger
 from outbound_chat_worker.sandbox._messages import shortened
-from outbound_chat_worker.sandbox._opt_outs import OptOuts, is_opt_out_call
 from outbound_chat_worker.sandbox._options import SandboxOptions
 from outbound_chat_worker.sandbox._others import answer_other
 from outbound_chat_worker.sandbox._quotas import answer_quota, is_quota_call
@@ -66,7 +65,6 @@ class Engine:
     def reset(self) -> None:
         """Forgets everything, including changes of the options, as after a restart."""
         self.ledger = Ledger(self._at_start, self.clock)
-        self.opt_outs = OptOuts()
         self._faults = _FaultDraw(self._at_start)
         self._request_id_start = str(uuid.uuid4())[:-12]
         self._met: set[tuple[Account, str, str]] = set()
@@ -79,8 +77,6 @@ class Engine:
 
     def respond(self, call: HttpRequest) -> HttpResponse:
         """Answers a call of any kind."""
-        if is_opt_out_call(call):
-            return self.opt_outs.respond(call, self.ledger.options, self.clock)
         if other := answer_other(call, self.ledger, self.clock):
             return other
         if not is_quota_call(call):

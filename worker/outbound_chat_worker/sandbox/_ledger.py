@@ -13,6 +13,7 @@ from outbound_chat_worker.sandbox._chats import Chats
 from outbound_chat_worker.sandbox._clock import Clock
 from outbound_chat_worker.sandbox._events import Events
 from outbound_chat_worker.sandbox._kept import Kept
+from outbound_chat_worker.sandbox._opt_outs import OPT_OUT_OPERATIONS, OptOuts
 from outbound_chat_worker.sandbox._options import KEEP, SandboxOptions
 from outbound_chat_worker.sandbox._refusal import Refusal
 from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxStats
@@ -49,6 +50,7 @@ class Ledger:
     def __init__(self, options: SandboxOptions, clock: Clock) -> None:
         self.events = Events(options, clock)
         self.chats = Chats(clock, options.seed, self.events.report)
+        self.opt_outs = OptOuts()
         self.contacts = Kept[Call]()
         self.arrivals = Kept[SandboxArrival]()
         self.inbox = Kept[Call]()
@@ -82,7 +84,9 @@ class Ledger:
             START: (self.options.rate, self.options.burst),
             "DescribeContact": (self.options.describe_rate, self.options.describe_burst),
             "SearchContacts": (self.options.search_rate, self.options.search_burst),
-        }[operation]
+            # https://docs.aws.amazon.com/sms-voice/latest/userguide/quotas.html
+            **dict.fromkeys(OPT_OUT_OPERATIONS, (self.options.rate and 1.0, 1)),
+        }.get(operation, (None, 0))
         if rate is None:
             return
         now = self._clock.monotonic()

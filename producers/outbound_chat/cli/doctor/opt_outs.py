@@ -8,28 +8,24 @@ from outbound_chat.cli.output import when
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.times import from_ms
 from outbound_chat.store import Store
-from outbound_chat.store.opt_outs import LastSync, last_syncs
+from outbound_chat.store.opt_outs import last_sync
 from outbound_chat_config import Channel, Settings
-
-_RUN = "run outbound-chat optouts sync --sender {}, which says why"
 
 
 def opt_out_checks(settings: Settings, store: Store) -> Iterator[Check]:
     """Reports when the opt-outs of each SMS sender were last read, unless neither a person nor a schedule wants it."""
-    for budget in settings.budgets:
-        names = [name for name, one in settings.senders.items() if one.budget == budget and one.channel is Channel.SMS]
-        for name, last in last_syncs(store, store.keys(budget), names).items():
-            if last.tried_ms or settings.opt_outs.every:
-                yield _check(settings, name, last)
-
-
-def _check(settings: Settings, name: str, last: LastSync) -> Check:
-    subject, every = f"opt-outs of {name}", settings.opt_outs.every
-    age = timedelta(seconds=round((datetime.now(UTC) - from_ms(last.done_ms)).total_seconds()))
-    finding = f"last read {when(from_ms(last.done_ms))}, {span(age)} ago" if last.done_ms else "never read"
-    if last.error:
-        return Check(subject, Level.WARNING, f"{finding}; the last try failed: {last.error}", _RUN.format(name))
-    if every and age > 2 * every:
-        finding += f", though opt_outs.every is {span(every)}"
-        return Check(subject, Level.WARNING, finding, "check that workers run with these settings, and their logs")
-    return Check(subject, Level.OK, finding)
+    every = settings.opt_outs.every
+    for name, sender in settings.senders.items():
+        last = last_sync(store, store.keys(sender.budget), name)
+        if sender.channel is not Channel.SMS or not (last.tried or every):
+            continue
+        level, advice, done = Level.OK, "", from_ms(last.done)
+        age = timedelta(seconds=round((datetime.now(UTC) - done).total_seconds()))
+        finding = f"last read {when(done)}, {span(age)} ago" if last.done else "never read"
+        if last.error:
+            level, finding = Level.WARNING, f"{finding}; the last try failed: {last.error}"
+            advice = f"run outbound-chat optouts sync --sender {name}, which says why"
+        elif every and age > 2 * every:
+            level, finding = Level.WARNING, f"{finding}, though opt_outs.every is {span(every)}"
+            advice = "check that workers run with these settings, and their logs"
+        yield Check(f"opt-outs of {name}", level, finding, advice)
