@@ -316,6 +316,19 @@ def test_another_worker_ends_a_search_although_events_come_again(world: World) -
     assert world.open() == {"c-3"}
 
 
+def test_instances_of_a_budget_take_turns(world: World) -> None:
+    """They share the rate of the questions."""
+    one = world.values["senders"]["sms"]
+    world.values["senders"] = {"sms": one, "other": {**one, "instance_id": "i-2"}}
+    world.fill()
+    name = world.ledger.key("chats:i-2")
+    world.ledger.redis.zadd(name, {f"o-{place}": START_MS + 9 * HOUR_MS for place in range(CHATS)})
+    world.ledger.redis.expire(name, 3_600)
+    watch = world.watch()
+    world.pass_time(1_000, watch, steps=4)
+    assert {contact[0] for contact in world.contacts.asked} == {"c", "o"}
+
+
 def test_a_contact_for_which_aws_has_no_answer_does_not_hide_the_others(world: World) -> None:
     world.fill()
     world.contacts.fails_for = "c-0"

@@ -151,9 +151,9 @@ class Connect:
     def queue_client(self, wanted: ContactEventSettings, *, wait_seconds: int = 0) -> Any:
         """Makes a client of SQS for the queue of contact events. `wait_seconds`: how long a receive may wait."""
         config = self._config.merge(Config(read_timeout=wait_seconds + self._read_seconds))
-        with self._lock:
-            session = session_of(wanted.model_copy(update={"region": wanted.queue_region}))
-            return session.client("sqs", config=config, endpoint_url=wanted.endpoint_url)
+        # Without the lock: a slow search for its credentials must not delay calls.
+        session = session_of(wanted.model_copy(update={"region": wanted.queue_region}))
+        return session.client("sqs", config=config, endpoint_url=wanted.endpoint_url)
 
     def identity(self, sender: Sender) -> str:
         """Returns the ARN of the sender's credentials from STS. Raises one of `UNANSWERED`."""

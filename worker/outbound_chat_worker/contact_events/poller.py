@@ -68,7 +68,8 @@ class QueuePoller:
         """Receives messages, applies and deletes them; returns how many came. None: it failed, as it has logged."""
         try:
             # While Redis is down, a receive would only bring messages nearer to the dead-letter queue.
-            self._runtime.store.ping()
+            for budget in self._runtime.settings.budgets:
+                self._runtime.store.ask(methodcaller("exists", self._runtime.keys(budget).base))
             messages = self._receive()
             with self._applying:
                 # After a stop they come back by themselves.
