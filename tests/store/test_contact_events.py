@@ -210,6 +210,17 @@ def test_facts_that_another_program_wrote_are_passed_over(ledger: Ledger, facts:
     ledger.redis.delete(ledger.key("contact:c-8"))
 
 
+def test_a_lost_index_is_written_again_by_the_next_event(ledger: Ledger) -> None:
+    """A Redis that is full may evict it: it has a lifetime."""
+    local_id = send(ledger, "c-1")
+    ingest(ledger, moved("c-1", "c-2", first="c-1"))
+    ledger.redis.delete(ledger.key("contact:c-2"))
+    assert ingest(ledger, ended("c-2", first="c-1")) == ["changed"]
+    ledger.redis.delete(ledger.key("contact:c-1"))
+    assert ingest(ledger, told("c-2", "delivered"), ended("c-1", 50)) == ["changed", "changed"]
+    assert facts_of(ledger, local_id)["legs"] == {"c-1": [50, ""], "c-2": [1000, ""]}
+
+
 def test_counts_that_another_program_wrote_hide_nothing(ledger: Ledger) -> None:
     name, most = ledger.key("contact_events"), "9" * 14
     ingest(ledger, ended("c-1"))
