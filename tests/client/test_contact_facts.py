@@ -22,8 +22,9 @@ from outbound_chat.model.json import to_json
 from outbound_chat.model.times import from_ms
 from outbound_chat.store.contact_facts import read_facts
 from outbound_chat.testing import InMemoryOutboundChat
+from tests.support.contact_events import contact_event
 from tests.support.facts import AT_MS, delivered, ended, match_receipts, write_facts
-from tests.support.harness import number
+from tests.support.harness import number, sender
 
 UNKNOWN = Delivery(state=DeliveryState.UNKNOWN, final=False, basis=Basis.NONE, code="", at=None, contradicted=False)
 
@@ -60,6 +61,27 @@ def test_a_transferred_contact_has_ended_once_all_of_its_legs_have(
     assert now.contact.open
     now = facts_of(chat, redis, sent, {"legs": {**legs, "c-2": [AT_MS + 5000, "AGENT_DISCONNECT"]}})
     assert now.contact == ContactFact(open=False, ended_at=from_ms(AT_MS + 5000), reason="AGENT_DISCONNECT")
+
+
+@pytest.mark.parametrize("budget", ["main", "other"])
+def test_of_two_budgets_the_one_with_the_job_says_what_became_of_an_event(budget: str) -> None:
+    """They share the instance, and each is asked."""
+    senders = {name: sender(budget=name) for name in ("main", "other")}
+    with InMemoryOutboundChat(senders=senders, budgets={"main": {}, "other": {}}) as chat:
+        job = chat.finish(chat.enqueue(sender=budget, to=number(1), text="Hello").id)
+        end = contact_event("DISCONNECTED", job.contact_id or "")
+        assert [chat.ingest_contact_events([end]) for _ in range(2)] == [["changed"], ["same"]]
+        chat._memory.redis.delete(f"oc:{{{budget}}}:j:{job.id.partition('.')[2]}")
+        assert chat.ingest_contact_events([end]) == ["late"]
+
+
+def test_events_that_tell_no_time_make_none_up(
+    chat: InMemoryOutboundChat, redis: fakeredis.FakeRedis, sent: Job
+) -> None:
+    """Bare events may have none, and `read_event` writes 1 or 0."""
+    now = facts_of(chat, redis, sent, {**ended(at_ms=1), "delivery": ["delivered", 0, "context", ""]})
+    assert now.contact == ContactFact(open=False, ended_at=None, reason="CUSTOMER_DISCONNECT")
+    assert (now.delivery.state, now.delivery.at) == (DeliveryState.DELIVERED, None)
 
 
 @pytest.mark.parametrize("state", list(DeliveryState)[1:])
@@ -126,8 +148,8 @@ _NEARLY = {
 def test_whatever_stands_there_a_job_can_be_read(facts: object) -> None:
     """With what is known of it, or with nothing."""
     contact, delivery = read_facts(facts)
-    assert contact is None or contact.open is (contact.ended_at is None)
-    assert delivery == UNKNOWN or delivery.at is not None
+    assert contact is None or contact.ended_at is None or not contact.open
+    assert delivery == UNKNOWN or delivery.state is not DeliveryState.UNKNOWN
 
 
 def test_json_has_no_delivery_before_the_job_is_sent(chat: InMemoryOutboundChat, sent: Job) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from outbound_chat.contact_events import KnownSources, read_event
-from outbound_chat.model.contact_events import Change, Outcome, PlaceMove
+from outbound_chat.model.contact_events import Change, Outcome
 from outbound_chat_config import Settings
 from tests.support.contact_events import ACCOUNT, INSTANCE_ARN, REGION, contact_event
 from tests.support.harness import INSTANCE_ID, sender
@@ -35,7 +35,7 @@ def test_the_end_of_a_chat() -> None:
     assert found.contacts == ("c-1",)
     assert found.facts == {"legs": {"c-1": [ENDED_MS, "EXPIRED"]}}
     assert found.place
-    assert (found.place.move, found.place.instance, found.place.seconds) == (PlaceMove.END, INSTANCE_ID, 300)
+    assert (found.place.has_ended, found.place.instance, found.place.seconds) == (True, INSTANCE_ID, 300)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,9 @@ def test_capital_letters_and_times_that_are_not_set() -> None:
     event["detail"] = {name[0].upper() + name[1:]: value for name, value in event["detail"].items()}
     assert change(event).facts == {"legs": {"c-1": [ENDED_MS + 1000, ""]}}, "the time of the envelope"
     assert change(event["detail"]).facts == {"legs": {"c-1": [1, ""]}}, "it ended, nobody says when"
+    timeless = change({**event["detail"], "InitiationTimestamp": None}).place
+    assert timeless
+    assert timeless.seconds == -1
 
 
 @pytest.mark.parametrize("metrics", ["chatMetrics", "ChatMetrics"])
@@ -81,7 +84,13 @@ def test_a_transfer(method: str) -> None:
     assert found.waits_at == "c-1"
     assert found.facts == {"legs": {"c-2": [0, ""], "c-1": [1, ""]}}
     assert found.place
-    assert (found.place.move, found.place.before) == (PlaceMove.MOVE, "c-1")
+    assert (found.place.has_ended, found.place.before) == (False, "c-1")
+
+
+def test_a_related_contact_is_another_chat() -> None:
+    """A job may name the contact of an earlier one (`related_contact_id`), whose events its own must not become."""
+    found = change(detail(relatedContactId="c-0"))
+    assert (found.contacts, found.waits_at) == (("c-1",), "c-1")
 
 
 @pytest.mark.parametrize("kind", ["INITIATED", "CONNECTED_TO_SYSTEM", "QUEUED", "CONNECTED_TO_AGENT"])
@@ -90,7 +99,7 @@ def test_a_beginning_counts_only_where_all_chats_do(kind: str) -> None:
     assert read_event(event, KNOWN) is Outcome.SAME
     place = change(event, COUNT_ALL).place
     assert place
-    assert (place.move, place.until_ms) == (PlaceMove.OPEN, BEGUN_MS + 25 * 3_600_000)
+    assert (place.has_ended, place.before, place.until_ms) == (False, "", BEGUN_MS + 25 * 3_600_000)
 
 
 @pytest.mark.parametrize(

@@ -66,20 +66,6 @@ def noticed(event: Any, account: str = ACCOUNT, region: str = REGION) -> dict[st
     return {"Type": "Notification", "MessageId": "x", "TopicArn": topic, "Message": json.dumps(event)}
 
 
-def webhook(*statuses: Any, **fields: Any) -> dict[str, Any]:
-    """The form of WhatsApp's receipts in a topic."""
-    value = {"metadata": {"display_phone_number": "1 206-555-0100", "phone_number_id": "99"}, "statuses": statuses}
-    arn = f"arn:aws:social-messaging:{REGION}:{ACCOUNT}:phone-number-id/abc"
-    return {
-        "context": {"MetaPhoneNumberIds": [{"metaPhoneNumberId": "99", "arn": arn}]},
-        "whatsAppWebhookEntry": json.dumps({"id": "1", "changes": [{"field": "messages", "value": value}]}),
-        "aws_account_id": ACCOUNT,
-        "message_timestamp": "2027-01-15T08:00:07Z",
-        "messageId": "m",
-        **fields,
-    }
-
-
 def read(raw: object, known: KnownSources = KNOWN) -> Change:
     change = read_event(raw, known)
     assert isinstance(change, Change)
@@ -120,14 +106,16 @@ def test_a_receipt_says_how_far_the_message_came(kind: str, is_final: Any, deliv
     change = read(sms(kind, isFinal=is_final))
     state, basis, code = delivery or ("", "", "")
     assert change.facts == ({"delivery": [state, HOUR + 6_700, basis, code]} if delivery else {})
-    assert [receipt.kind for receipt in change.receipts] == [kind]
+    assert change.receipt
+    assert change.receipt.kind == kind
 
 
 def test_a_number_that_opted_out_has_a_code_of_its_own() -> None:
     """No type of event says so, only its description."""
     change = read(sms("TEXT_BLOCKED", messageStatusDescription="Destination phone number is opted-out"))
     assert change.facts == {"delivery": ["undelivered", HOUR + 6_700, "context", "opted_out"]}
-    assert not change.receipts[0].refused
+    assert change.receipt
+    assert not change.receipt.refused
 
 
 @pytest.mark.parametrize(
@@ -147,10 +135,10 @@ def test_every_form_of_an_event_says_the_same(wrap: Any) -> None:
     if isinstance(raw := wrap(), Mapping) and "EventType" in raw:
         raw = bridged(raw)
     receipt = Receipt(
-        number=NUMBER, kind="TEXT_DELIVERED", hour_ms=HOUR, messages=[sms()["messageId"]], parts=2, price=95_820
+        number=NUMBER, kind="TEXT_DELIVERED", hour_ms=HOUR, message=sms()["messageId"], parts=2, price=95_820
     )
     facts = {"delivery": ["delivered", HOUR + 6_700, "context", ""]}
-    assert read(raw) == Change(budgets=["main"], values=(JOB,), facts=facts, receipts=[receipt])
+    assert read(raw) == Change(budgets=["main"], values=(JOB,), facts=facts, receipt=receipt)
 
 
 def test_the_event_of_the_default_bus_names_nobody() -> None:
@@ -159,7 +147,8 @@ def test_the_event_of_the_default_bus_names_nobody() -> None:
     del detail["context"], detail["destinationPhoneNumber"]
     change = read(bridged(detail))
     assert (change.values, change.contacts, change.facts, change.waits_at) == ((), (), {}, "")
-    assert change.receipts[0].messages == [detail["messageId"]]
+    assert change.receipt
+    assert change.receipt.message == detail["messageId"]
 
 
 @pytest.mark.parametrize(
@@ -198,24 +187,8 @@ def test_whatsapp_says_the_same_in_its_own_words(word: str, delivery: str) -> No
     code = "" if delivery else "whatsapp_131026"
     assert change.facts == {"delivery": [delivery or "undelivered", HOUR + 7_000, "context", code]}
     kind = f"WHATSAPP_{word.upper()}"
-    expected = Receipt(number=NUMBER, kind=kind, hour_ms=HOUR, messages=["m-1"], refused=not delivery)
-    assert change.receipts == [expected]
-
-
-def test_a_webhook_of_whatsapp_has_many_receipts() -> None:
-    """Those that say the same of a number and hour are one; it never says whose they are."""
-    seconds = str(HOUR // 1000)
-    statuses: list[Any] = [{"id": f"wamid.{n}", "status": "delivered", "timestamp": seconds} for n in range(3)]
-    statuses += [{"id": "wamid.0", "status": "read", "timestamp": seconds}, {"id": "w", "status": "deleted"}]
-    statuses += [{"id": "wamid.9", "status": "failed", "timestamp": seconds, "errors": [{"code": "131049"}]}]
-    for raw in (webhook(*statuses), noticed(webhook(*statuses, aws_account_id=None)), noticed(webhook(*statuses))):
-        change = read(raw)
-        assert (change.values, change.facts, change.budgets) == ((), {}, ["main"])
-        assert [(one.number, one.kind, one.refused, one.messages) for one in change.receipts] == [
-            (NUMBER, "WHATSAPP_DELIVERED", False, ["wamid.0", "wamid.1", "wamid.2"]),
-            (NUMBER, "WHATSAPP_READ", False, ["wamid.0"]),
-            (NUMBER, "WHATSAPP_FAILED", True, ["wamid.9"]),
-        ]
+    expected = Receipt(number=NUMBER, kind=kind, hour_ms=HOUR, message="m-1", refused=not delivery)
+    assert change.receipt == expected
 
 
 @pytest.mark.parametrize(
@@ -225,20 +198,14 @@ def test_a_webhook_of_whatsapp_has_many_receipts() -> None:
         (bridged(sms(), region="eu-west-1"), Outcome.FOREIGN),
         (noticed(sms(), account="999999999999"), Outcome.FOREIGN),
         (noticed(sms(), region="eu-west-1"), Outcome.FOREIGN),
-        (webhook({"id": "w", "status": "read"}, aws_account_id="999999999999"), Outcome.FOREIGN),
         (bridged(sms("TEXT_TELEPATHY")), Outcome.UNKNOWN),
         (bridged(sms("VOICE_ANSWERED"), "Voice Message Delivery Status Updated"), Outcome.UNKNOWN),
         (bridged({"status": "x"}, "Registration Status Change"), Outcome.UNKNOWN),
         (bridged(sms(), source="com.example"), Outcome.UNKNOWN),
         (bridged({"messageId": "m"}, "WhatsApp Message Received"), Outcome.UNKNOWN),
         (bridged({"messageId": "m"}, "WhatsApp Handover Failed"), Outcome.UNKNOWN),
-        (webhook({"id": "w", "status": "warning"}), Outcome.UNKNOWN),
-        (webhook(), Outcome.UNKNOWN),
         (sms(messageId=None), Outcome.UNREADABLE),
         (sms(messageId="m\n1"), Outcome.UNREADABLE),
-        (webhook(whatsAppWebhookEntry="{"), Outcome.UNREADABLE),
-        (webhook(whatsAppWebhookEntry="[" * 500_000), Outcome.UNREADABLE),
-        (webhook(*({"id": "w", "status": "read"} for _ in range(1_001))), Outcome.UNREADABLE),
         (json.dumps(sms(filler="x" * 10_000_000)), Outcome.UNREADABLE),
     ],
 )
@@ -268,42 +235,43 @@ def test_the_senders_say_which_accounts_are_known() -> None:
 def test_numbers_that_make_no_sense_are_left_out(bad: Any) -> None:
     """An estimate without them is better than a receipt that is lost."""
     fields = dict.fromkeys(("totalMessageParts", "totalMessagePrice", "eventTimestamp", "messageRequestTimestamp"), bad)
-    (receipt,) = read(bridged(sms(**fields))).receipts
+    receipt = read(bridged(sms(**fields))).receipt
+    assert receipt
     assert receipt.parts in {0, 1, 3}
     assert receipt.price in {0, 1_000_000, 3_000_000}
     assert receipt.hour_ms in {0, HOUR}
 
 
-FIELDS = [*sms(), "EventType", "whatsAppWebhookEntry", "aws_account_id", "changes", "statuses", "errors", "detail"]
+FIELDS = [*sms(), "EventType", "errors", "detail"]
 events = st.dictionaries(st.sampled_from(FIELDS), values)
 
 
 @fuzzed
-@given(changed=events, kept=st.sampled_from((sms(), webhook({"id": "w", "status": "failed"}), {})), entry=values)
-@example(changed={"errors": [{"code": 10**400}]}, kept=sms(), entry=[{"value": {"statuses": [1, None, [], {}]}}])
-def test_no_event_raises(changed: dict[str, Any], kept: dict[str, Any], entry: Any) -> None:
+@given(changed=events, kept=st.sampled_from((sms(), {})))
+@example(changed={"errors": [{"code": 10**400}]}, kept=sms())
+def test_no_event_raises(changed: dict[str, Any], kept: dict[str, Any]) -> None:
     """Anyone may write to the queue; one message must not stop the others."""
-    check_reading({**kept, **changed}, entry)
+    check_reading({**kept, **changed})
 
 
 def test_no_nesting_raises() -> None:
     """The text of it may be deeper than a parser goes."""
-    check_reading(sms(context=nested(300, "dict"), messageId=nested(300)), nested(300))
+    check_reading(sms(context=nested(300, "dict"), messageId=nested(300)))
     for deep in ("[" * 100_000, '{"detail":' * 100_000, json.dumps(noticed(noticed(noticed(noticed(sms())))))):
         assert read_event(deep, KNOWN) is Outcome.UNREADABLE
 
 
-def check_reading(event: dict[str, Any], entry: Any) -> None:
-    hostile = {"id": entry, "changes": entry if isinstance(entry, list) else [{"value": entry}]}
-    raws: list[object] = [event, {**event, "whatsAppWebhookEntry": json.dumps(hostile)}, noticed(event), bridged(event)]
+def check_reading(event: dict[str, Any]) -> None:
+    raws: list[object] = [event, noticed(event), bridged(event)]
     raws += [bridged(event, "WhatsApp Message Failed"), json.dumps(bridged(event)), json.dumps(event).encode()]
     for raw in raws:
         found = read_event(raw, KNOWN)
         assert isinstance(found, Outcome | Change)
         if isinstance(found, Change):
             json.dumps(found.facts, allow_nan=False)
-            for receipt in found.receipts:
-                assert all(1 <= len(id_) <= 200 and id_.isascii() for id_ in receipt.messages)
-                assert 0 <= receipt.hour_ms < 2**53
-                assert 0 <= receipt.price <= 10**9
-                assert 0 <= receipt.parts <= 100
+            assert found.receipt
+            assert 1 <= len(found.receipt.message) <= 200
+            assert found.receipt.message.isascii()
+            assert 0 <= found.receipt.hour_ms < 2**53
+            assert 0 <= found.receipt.price <= 10**9
+            assert 0 <= found.receipt.parts <= 100

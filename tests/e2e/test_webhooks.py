@@ -3,6 +3,7 @@
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -135,6 +136,10 @@ def test_only_what_is_still_true_is_posted(stack: Harness, receiver: Receiver) -
         )
         result = poster.deliver(claimed, Post(timedelta(seconds=PATIENCE)))
         assert (result.outcome, len(receiver.received)) == ("delivered", posts)
+    timeless = replace(job, contact=ContactFact(open=False, ended_at=None, reason=""))
+    claimed = replace(claimed, name=f"{local_id}.contact_ended", job=timeless)
+    poster.deliver(claimed, Post(timedelta(seconds=PATIENCE)))
+    assert len(receiver.received) == 2, "no event told when it ended"
     runtime.store.close()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from outbound_chat.model.contact_events import Change, Outcome, Place, PlaceMove
+from outbound_chat.model.contact_events import Change, Outcome, Place
 from outbound_chat.store import scripts
 
 from .clocked import ClockedLedger
@@ -18,21 +18,21 @@ CHAT_MS = 20 * HOUR_MS
 
 
 def ended(contact: str, at_ms: int = 1_000, *, first: str = "", reason: str = "", seconds: int = -1) -> Change:
-    place = Place(move=PlaceMove.END, instance=INSTANCE, contact=contact, seconds=seconds)
+    place = Place(instance=INSTANCE, contact=contact, has_ended=True, seconds=seconds)
     contacts = [contact, first] if first else [contact]
     facts = {"legs": {contact: [at_ms, reason]}}
     return Change(budgets=[BUDGET], contacts=contacts, waits_at=first or contact, facts=facts, place=place)
 
 
-def moved(before: str, contact: str, *, first: str) -> Change:
-    place = Place(move=PlaceMove.MOVE, instance=INSTANCE, contact=contact, before=before, until_ms=10**13)
+def moved(before: str, contact: str, *, first: str, count_all: bool = False) -> Change:
+    place = Place(instance=INSTANCE, contact=contact, before=before, until_ms=10**13, count_all=count_all)
     facts = {"legs": {contact: [0, ""], before: [1, ""]}}
     return Change(budgets=[BUDGET], contacts=[contact, first, before], waits_at=first, facts=facts, place=place)
 
 
-def opened(contact: str) -> Change:
+def opened(contact: str, until_ms: int = 10**13) -> Change:
     """A chat that counts although no job started it."""
-    place = Place(move=PlaceMove.OPEN, instance=INSTANCE, contact=contact, until_ms=10**13, count_all=True)
+    place = Place(instance=INSTANCE, contact=contact, until_ms=until_ms, count_all=True)
     return Change(budgets=[BUDGET], contacts=[contact], waits_at=contact, place=place)
 
 
@@ -119,6 +119,13 @@ def test_a_foreign_chat_moves_nothing_unless_all_chats_count(ledger: Ledger) -> 
     assert chats(ledger) == set()
 
 
+def test_chats_that_are_over_do_not_pile_up(ledger: Ledger) -> None:
+    """Ends are lost, and a queue may bring a beginning after days."""
+    ledger.redis.zadd(ledger.key(f"chats:{INSTANCE}"), {"lost": ledger.now_ms() - 1})
+    assert ingest(ledger, opened("y-1", until_ms=ledger.now_ms() - 1)) == ["same"]
+    assert chats(ledger) == set()
+
+
 @pytest.mark.parametrize(
     ("first", "then", "state"),
     [
@@ -137,7 +144,6 @@ def test_delivery_never_turns_back(ledger: Ledger, first: str, then: str, state:
     facts = facts_of(ledger, local_id)
     assert facts["delivery"][0] == state
     assert ("undelivered" in facts) == ("undelivered" in {first, then})
-    assert ledger.redis.hget(ledger.key("contact_events"), f"delivery:{state}") == "1"
 
 
 def test_two_candidates_give_nobody_the_receipt(ledger: Ledger) -> None:
@@ -181,17 +187,48 @@ def test_a_record_with_facts_keeps_its_lifetime(ledger: Ledger) -> None:
     assert 0 < ledger.redis.pttl(ledger.key(f"j:{local_id}")) <= lives
 
 
-def test_facts_that_another_program_wrote_are_passed_over(ledger: Ledger) -> None:
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"legs": {"c-1": ["x"], "c-2": 7}, "delivery": ["great"]},
+        {"legs": {"c-1": ["7", ""]}, "delivery": ["delivered", "5", "context", ""]},
+        {"legs": 7, "delivery": {"1": 1}, "undelivered": []},
+        "x",
+    ],
+)
+def test_facts_that_another_program_wrote_are_passed_over(ledger: Ledger, facts: object) -> None:
     local_id = send(ledger, "c-1")
     name = ledger.key(f"j:{local_id}")
     head, _, request = ledger.redis.get(name).partition("\n")
-    broken = [*[*json.loads(head), *[""] * 4][:22], {"legs": {"c-1": ["x"], "c-2": 7}, "delivery": ["great"]}]
+    broken = [*[*json.loads(head), *[""] * 4][:22], facts]
     ledger.redis.set(name, json.dumps(broken) + "\n" + request, keepttl=True)
     ledger.redis.lpush(ledger.key("contact:c-8"), "x")
 
-    assert ingest(ledger, ended("c-8"), ended("c-1")) == ["unmatched", "changed"]
+    outcomes = ingest(ledger, ended("c-8"), ended("c-1"), told("c-1", "delivered"))
+    assert outcomes == ["unmatched", "changed", "changed"]
     assert facts_of(ledger, local_id)["legs"] == {"c-1": [1000, ""]}
     ledger.redis.delete(ledger.key("contact:c-8"))
+
+
+def test_a_lost_index_is_written_again_by_the_next_event(ledger: Ledger) -> None:
+    """A Redis that is full may evict it: it has a lifetime."""
+    local_id = send(ledger, "c-1")
+    ingest(ledger, moved("c-1", "c-2", first="c-1"))
+    ledger.redis.delete(ledger.key("contact:c-2"))
+    assert ingest(ledger, ended("c-2", first="c-1")) == ["changed"]
+    ledger.redis.delete(ledger.key("contact:c-1"))
+    assert ingest(ledger, told("c-2", "delivered"), ended("c-1", 50)) == ["changed", "changed"]
+    assert facts_of(ledger, local_id)["legs"] == {"c-1": [50, ""], "c-2": [1000, ""]}
+
+
+def test_counts_that_another_program_wrote_hide_nothing(ledger: Ledger) -> None:
+    name, most = ledger.key("contact_events"), "9" * 14
+    ingest(ledger, ended("c-1"))
+    wrong = {f"last:{INSTANCE}": most, "changed": "x", "matched:context": "-1"}
+    ledger.redis.hset(name, mapping=wrong)
+    status = ledger.run(scripts.read_contact_events(ledger.keys, [INSTANCE]))
+    assert (status.outcomes["unmatched"], status.outcomes["changed"], status.matched) == (1, 0, {})
+    ledger.redis.delete(name)
 
 
 def test_a_repeated_finish_keeps_facts_and_place(ledger: Ledger) -> None:
@@ -216,21 +253,29 @@ STORY = (
     told("c-1", "undelivered", 19, code="blocked"),
     told("c-1", "delivered", 30, "context"),
     told("c-1", "delivered", 30, "carrier"),
+    opened("c-1"),
+    opened("f-1"),
+    moved("f-1", "f-2", first="f-1", count_all=True),
+    moved("f-2", "f-3", first="f-1", count_all=True),
+    ended("f-2", 200, first="f-1"),
+    ended("f-3", 300, first="f-1"),
 )
-"""Events of one chat that was transferred twice, and of one that was not."""
+"""Events of one chat that was transferred twice, of one that was not, and of a transferred one that no job started."""
 
 
 def outcome_of(ledger: ClockedLedger, events: Sequence[Change], at: int) -> Any:
     """What remains after the events; before the event with the number `at`, both calls are recorded."""
     ledger.redis.flushall()
     ledger.configure(contacts=True, senders={"sms": {"max_chats": 9}})
+    batch = ledger.open_batch()
+    sent = ledger.add(2, lane=batch)
     for number, event in enumerate([*events, None]):
         if number == at:
-            sent = [send(ledger, "c-1"), send(ledger, "d-1")]
+            for contact in ("c-1", "d-1"):
+                assert ledger.attempt("sent", contact_id=contact, chat_ms=CHAT_MS)[1] == "sent"
         if event:
             ingest(ledger, event)
-    hash_ = ledger.redis.hgetall(ledger.key("contact_events"))
-    deliveries = {name: count for name, count in hash_.items() if name.startswith("delivery:") and count != "0"}
+    deliveries = {state: count for state, count in ledger.batch(batch).deliveries.items() if count}
     return [facts_of(ledger, local_id) for local_id in sent], chats(ledger), deliveries
 
 

@@ -18,15 +18,15 @@ DAY_HOURS = 24
 KEPT_HOURS = 192
 
 
-def receipt(kind: str, *messages: str, hour_ms: int, number: str = NUMBER, **more: Any) -> Receipt:
-    return Receipt(kind=kind, messages=messages, hour_ms=hour_ms, number=number, **more)
+def receipt(kind: str, message: str, hour_ms: int, number: str = NUMBER, **more: Any) -> Receipt:
+    return Receipt(kind=kind, message=message, hour_ms=hour_ms, number=number, **more)
 
 
 def ingest(ledger: Ledger, *receipts: Receipt, value: str = "", state: str = "delivered") -> list[Outcome]:
     """One event for each receipt; `value`: what their contexts name."""
     facts = {"delivery": [state, 5, "context", ""]} if value else {}
     values = (value,) if value else ()
-    changes = [Change(budgets=[BUDGET], values=values, facts=facts, receipts=[one]) for one in receipts]
+    changes = [Change(budgets=[BUDGET], values=values, facts=facts, receipt=one) for one in receipts]
     return ledger.run(scripts.record_contacts(ledger.keys, changes))
 
 
@@ -46,11 +46,11 @@ def jumps(ledger: Ledger) -> list[tuple[str, str]]:
 def spread(ledger: ClockedLedger, hour_ms: int, good: int, refused: int) -> None:
     """So many messages of an hour that arrived, and that carriers blocked."""
     name = f"{hour_ms}-"
-    arrived = [receipt("TEXT_DELIVERED", *(f"{name}d{n}" for n in range(good)), hour_ms=hour_ms)] if good else []
-    for one in arrived:
-        ingest(ledger, one)
-    for n in range(refused):
-        ingest(ledger, receipt("TEXT_CARRIER_BLOCKED", f"{name}b{n}", hour_ms=hour_ms, refused=True))
+    ingest(
+        ledger,
+        *(receipt("TEXT_DELIVERED", f"{name}d{n}", hour_ms=hour_ms) for n in range(good)),
+        *(receipt("TEXT_CARRIER_BLOCKED", f"{name}b{n}", hour_ms=hour_ms, refused=True) for n in range(refused)),
+    )
 
 
 def test_a_message_counts_once_by_kind_with_its_parts_and_its_price(clocked: ClockedLedger) -> None:
@@ -145,7 +145,7 @@ def test_two_candidates_give_nobody_the_receipt(ledger: Ledger) -> None:
         budgets=[BUDGET],
         values=[f"{BUDGET}.{id_}" for id_ in ids],
         facts={"delivery": ["delivered", 5, "context", ""]},
-        receipts=[receipt("TEXT_DELIVERED", "m-1", hour_ms=hour)],
+        receipt=receipt("TEXT_DELIVERED", "m-1", hour_ms=hour),
     )
     assert ledger.run(scripts.record_contacts(ledger.keys, [both])) == [Outcome.UNMATCHED]
     assert [ledger.redis.get(ledger.key(f"j:{id_}")) for id_ in ids] == before

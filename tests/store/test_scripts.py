@@ -118,7 +118,6 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "read_keys": scripts.read_keys(KEYS),
         "revoke_key": scripts.revoke_key(KEYS, "k"),
         "spend_key": scripts.spend_key(KEYS, "k", None),
-        "read_recording": scripts.read_recording(KEYS),
         "why": scripts.why(KEYS, "id"),
         "check_durable": scripts.check_durable(KEYS, local_ids=["id"] * items),
         "reconcile": scripts.reconcile(KEYS, lease_ms=1),

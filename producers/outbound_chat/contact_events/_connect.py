@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 
 from outbound_chat.contact_events._fields import field, text, time_ms
-from outbound_chat.contact_events._known import KnownInstance, KnownSources
-from outbound_chat.model.contact_events import Change, Outcome, Place, PlaceMove
+from outbound_chat.contact_events._known import KnownInstance, KnownSources, Origin
+from outbound_chat.model.contact_events import Change, Outcome, Place
 
-KIND = "Amazon Connect Contact Event"
+_KINDS = frozenset({"Amazon Connect Contact Event", "AWS Amazon Connect Contact Event"})
 _ENDS = frozenset({"DISCONNECTED", "COMPLETED"})
 _BEGINS = frozenset({"INITIATED", "CONNECTED_TO_SYSTEM", "QUEUED", "CONNECTED_TO_AGENT"})
 _TRANSFERS = frozenset({"TRANSFER", "QUEUE_TRANSFER", "DISCONNECT"})
@@ -22,31 +22,30 @@ _MOVED_MS = 1
 """The end of a contact that went on as another one, until an event reports its own."""
 
 
-def is_contact_event(event: Mapping[object, object]) -> bool:
-    """Returns whether a bare event is of this kind."""
+def is_contact_event(event: Mapping[object, object], origin: Origin) -> bool:
+    """Returns whether an event is of this kind."""
+    if origin.source:
+        return origin.source == "aws.connect" and origin.kind in _KINDS
     return bool(field(event, "contactId") and field(event, "instanceArn"))
 
 
-def read(
-    detail: Mapping[object, object], known: KnownSources, *, account: str, region: str, time: str
-) -> Change | Outcome:
-    """Returns what a contact event changes. `account`, `region`, `time`: of the envelope, empty if there is none."""
+def read(detail: Mapping[object, object], known: KnownSources, origin: Origin) -> Change | Outcome:
+    """Returns what a contact event changes."""
     instance = _INSTANCE.fullmatch(text(detail, "instanceArn"))
     contact = _contact(detail, "contactId")
     if instance is None or not contact:
         return Outcome.UNREADABLE
     where = (instance["account"], instance["region"], instance["id"])
     one = known.instances.get(where)
-    is_same = account in {"", where[0]} and region in {"", where[1]}
-    if one is None or not is_same or text(detail, "channel").upper() != "CHAT":
+    if one is None or not origin.may_be(*where[:2]) or text(detail, "channel").upper() != "CHAT":
         return Outcome.FOREIGN
     kind = text(detail, "eventType")
     if kind in _ENDS:
-        return _ended(detail, one, where[2], contact, time)
-    return _begun(detail, known, where[2], contact, one) if kind in _BEGINS else Outcome.UNKNOWN
+        return _ended(detail, one, contact, origin.time)
+    return _begun(detail, one, contact) if kind in _BEGINS else Outcome.UNKNOWN
 
 
-def _ended(detail: Mapping[object, object], one: KnownInstance, instance: str, contact: str, time: str) -> Change:
+def _ended(detail: Mapping[object, object], one: KnownInstance, contact: str, time: str) -> Change:
     ended_ms = time_ms(field(detail, "disconnectTimestamp")) or time_ms(time) or _MOVED_MS
     begun_ms = time_ms(field(detail, "initiationTimestamp"))
     seconds = (ended_ms - begun_ms) // 1000 if begun_ms else -1
@@ -54,43 +53,33 @@ def _ended(detail: Mapping[object, object], one: KnownInstance, instance: str, c
     facts: dict[str, object] = {"legs": {contact: [ended_ms, reason if _REASON.fullmatch(reason) else ""]}}
     if answered_ms := _answered_ms(detail, ended_ms):
         facts["delivery"] = ["answered", answered_ms, "contact", ""]
-    place = Place(
-        move=PlaceMove.END,
-        instance=instance,
-        contact=contact,
-        seconds=seconds if 0 <= seconds <= _MOST_SECONDS else -1,
-    )
-    return _change(detail, one, contact, facts, place)
+    seconds = seconds if 0 <= seconds <= _MOST_SECONDS else -1
+    return _change(detail, one, facts, Place(instance=one.id, contact=contact, has_ended=True, seconds=seconds))
 
 
-def _begun(
-    detail: Mapping[object, object], known: KnownSources, instance: str, contact: str, one: KnownInstance
-) -> Change | Outcome:
+def _begun(detail: Mapping[object, object], one: KnownInstance, contact: str) -> Change | Outcome:
     before = _contact(detail, "previousContactId")
     moves = before and before != contact and text(detail, "initiationMethod").upper() in _TRANSFERS
-    if not moves and not (known.count_all and one.counts_chats):
+    if not moves and not one.counts_all:
         # Its own call tells all that this would: the chat is open.
         return Outcome.SAME
     begun_ms = time_ms(field(detail, "initiationTimestamp"))
     place = Place(
-        move=PlaceMove.MOVE if moves else PlaceMove.OPEN,
-        instance=instance,
+        instance=one.id,
         contact=contact,
         before=before if moves else "",
         until_ms=begun_ms + one.chat_ms if begun_ms else 0,
-        count_all=known.count_all and one.counts_chats,
+        count_all=one.counts_all,
     )
     facts = {"legs": {contact: [0, ""], before: [_MOVED_MS, ""]}} if moves else {}
-    return _change(detail, one, contact, facts, place)
+    return _change(detail, one, facts, place)
 
 
-def _change(
-    detail: Mapping[object, object], one: KnownInstance, contact: str, facts: Mapping[str, object], place: Place
-) -> Change:
-    first = _contact(detail, "initialContactId")
+def _change(detail: Mapping[object, object], one: KnownInstance, facts: Mapping[str, object], place: Place) -> Change:
+    contact, first = place.contact, _contact(detail, "initialContactId")
     before = _contact(detail, "previousContactId")
-    related = _contact(detail, "relatedContactId")
-    contacts = tuple(dict.fromkeys(id_ for id_ in (contact, first, before, related) if id_))
+    # Not `relatedContactId`: a call may name any contact as such, so it may be that of another job.
+    contacts = tuple(dict.fromkeys(id_ for id_ in (contact, first, before) if id_))
     return Change(budgets=one.budgets, contacts=contacts, waits_at=first or before or contact, facts=facts, place=place)
 
 

@@ -2,27 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from outbound_chat.contact_events import _connect, _receipts
 from outbound_chat.contact_events._fields import text
-from outbound_chat.contact_events._known import KnownSources
+from outbound_chat.contact_events._known import KnownSources, Origin
 from outbound_chat.model.contact_events import Change, Outcome
 
 MOST_BYTES = 1_048_576
 """The largest message of SQS. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas.html"""
 _MOST_ENVELOPES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where an event comes from, by its envelopes; empty: they don't tell."""
-
-    source: str = ""
-    kind: str = ""
-    account: str = ""
-    region: str = ""
-    time: str = ""
 
 
 def read_event(raw: object, known: KnownSources) -> Change | Outcome:
@@ -57,13 +46,6 @@ def _parsed(raw: bytes | bytearray | str) -> object:
 
 
 def _read_bare(event: Mapping[object, object], origin: Origin, known: KnownSources) -> Change | Outcome:
-    if origin.source == "aws.connect":
-        is_contact_event = origin.kind in {_connect.KIND, f"AWS {_connect.KIND}"}
-    else:
-        is_contact_event = not origin.source and _connect.is_contact_event(event)
-    if is_contact_event:
-        return _connect.read(event, known, account=origin.account, region=origin.region, time=origin.time)
-    if _receipts.is_receipt(event, origin.source):
-        where = {"account": origin.account, "region": origin.region}
-        return _receipts.read(event, known, kind=origin.kind, time=origin.time, **where)
-    return Outcome.UNKNOWN
+    if _connect.is_contact_event(event, origin):
+        return _connect.read(event, known, origin)
+    return _receipts.read(event, known, origin) if _receipts.is_receipt(event, origin) else Outcome.UNKNOWN

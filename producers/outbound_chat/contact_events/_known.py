@@ -13,11 +13,27 @@ from outbound_chat_config import Settings, chat_duration
 class KnownInstance:
     """An instance of the senders."""
 
+    id: str
     budgets: Sequence[str]
-    counts_chats: bool
-    """Whether a sender limits its open chats."""
+    counts_all: bool
+    """Whether its open chats are limited, and those count as well that no job started."""
     chat_ms: int
     """How long its chats last at most, in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an event comes from, by its envelopes; empty: they don't tell."""
+
+    source: str = ""
+    kind: str = ""
+    account: str = ""
+    region: str = ""
+    time: str = ""
+
+    def may_be(self, account: str, region: str) -> bool:
+        """Returns whether nothing says that it comes from elsewhere."""
+        return self.account in {"", account} and self.region in {"", region}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +44,6 @@ class KnownSources:
     """By account, Region and id."""
     accounts: Mapping[tuple[str, str], Sequence[str]]
     """Budgets by account and Region."""
-    count_all: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -38,12 +53,12 @@ class KnownSources:
             _, _, _, region, account, *_ = sender.source.split(":")
             of_instance.setdefault((account, region, sender.instance_id), []).append(name)
         instances, accounts = {}, dict[tuple[str, str], set[str]]()
+        count_all = settings.contact_events is not None and settings.contact_events.count_all
         for where, names in of_instance.items():
             senders = [settings.senders[name] for name in names]
             budgets = sorted({sender.budget for sender in senders})
             longest = max((chat_duration(sender) for sender in senders), default=timedelta())
-            counts = any(sender.max_open_chats for sender in senders)
-            instances[where] = KnownInstance(budgets, counts, in_ms(longest))
+            counts_all = count_all and any(sender.max_open_chats for sender in senders)
+            instances[where] = KnownInstance(where[2], budgets, counts_all, in_ms(longest))
             accounts.setdefault(where[:2], set()).update(budgets)
-        count_all = settings.contact_events is not None and settings.contact_events.count_all
-        return cls(instances, {where: sorted(budgets) for where, budgets in accounts.items()}, count_all)
+        return cls(instances, {where: sorted(budgets) for where, budgets in accounts.items()})

@@ -35,54 +35,43 @@ Facts: TypeAlias = Mapping[str, object]
 """
 
 
-class PlaceMove(StrEnum):
-    """What an event does to the open chats of an instance."""
-
-    OPEN = "open"
-    """A chat began that may count although no job started it (`contact_events.count_all`)."""
-    END = "end"
-    """The chat ended."""
-    MOVE = "move"
-    """The chat continues as another contact, after a transfer."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The place of a chat among those that its instance may have open."""
+    """The place of a chat that ended or began, among those that its instance may have open."""
 
-    move: PlaceMove
     instance: str
     contact: str
+    has_ended: bool = False
+    seconds: int = -1
+    """How long the contact lasted, if it has ended and the event tells; -1: unknown."""
     before: str = ""
-    """The contact from which the chat was transferred."""
+    """The contact from which the chat was transferred, whose place it takes."""
     until_ms: int = 0
     """When the chat ends at the latest, if no event reports its end."""
     count_all: bool = False
     """Whether chats count that no job started."""
-    seconds: int = -1
-    """How long the contact lasted, if it has ended and the event tells; -1: unknown."""
     asked: bool = False
     """Whether this is what AWS answered when it was asked, since no event came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """Receipts of one kind, of messages that a number sent within an hour."""
+    """A receipt of a message that a number sent."""
 
     number: str
     """Source number."""
     kind: str
     """Kind, such as `TEXT_DELIVERED`."""
     hour_ms: int
-    """Beginning of the hour in which the messages were sent; 0: unknown."""
-    messages: Sequence[str]
-    """Ids of the messages."""
+    """Beginning of the hour in which the message was sent; 0: unknown."""
+    message: str
+    """Id of the message."""
     refused: bool = False
-    """Whether they were blocked, spam or invalid."""
+    """Whether it was blocked, spam or invalid."""
     parts: int = 0
-    """Parts of each message; 0: unknown."""
+    """Parts of the message; 0: unknown."""
     price: int = 0
-    """Price of each message in millionths of a US dollar; 0: unknown."""
+    """Its price in millionths of a US dollar; 0: unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +88,8 @@ class Change:
     """ContactId with which the facts wait until a job is known to have started it; empty: they don't wait."""
     facts: Facts = field(default_factory=dict)
     place: Place | None = None
-    receipts: Sequence[Receipt] = ()
-    """What counts for source numbers, whether or not a job is known."""
+    receipt: Receipt | None = None
+    """What counts for a source number, whether or not a job is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,7 @@ class ContactFact:
     open: bool
     """Whether the contact, or one that it was transferred to, is still open."""
     ended_at: datetime | None
-    """When it ended; None while it is open."""
+    """When it ended; None while it is open, or if no event tells."""
     reason: str
     """Why it ended, in the words of Amazon Connect, such as `CUSTOMER_DISCONNECT`; empty: it was not reported."""
 
@@ -75,7 +75,7 @@ class Delivery:
     code: str
     """Why it is `undelivered`, such as `carrier_blocked`; empty otherwise, or if it was not reported."""
     at: datetime | None
-    """When it happened, by the clock of AWS; None if it is `unknown`."""
+    """When it happened, by the clock of AWS; None if it is `unknown`, or if the receipt does not tell."""
     contradicted: bool
     """Whether another receipt says that the message did not arrive. The stronger evidence counts."""
 

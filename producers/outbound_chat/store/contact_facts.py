@@ -1,5 +1,6 @@
 """Reads the facts of a job's contact from its record. What another program wrote there counts as nothing known."""
 
+from datetime import datetime
 from typing import Any
 
 from outbound_chat.model.contacts import SETTLED, UNKNOWN, Basis, ContactFact, Delivery, DeliveryState
@@ -18,10 +19,14 @@ def _contact(legs: Any) -> ContactFact | None:
     found = [leg[:2] for leg in (legs.values() if isinstance(legs, dict) else ()) if _is_leg(leg)]
     if not found:
         return None
-    if any(ended_ms == 0 for ended_ms, _ in found):
-        return ContactFact(open=True, ended_at=None, reason="")
-    ended_ms, reason = max(found)
-    return ContactFact(open=False, ended_at=from_ms(ended_ms), reason=reason)
+    is_open = any(ended_ms == 0 for ended_ms, _ in found)
+    ended_ms, reason = (0, "") if is_open else max(found)
+    return ContactFact(open=is_open, ended_at=_time(ended_ms), reason=reason)
+
+
+def _time(ms: float) -> datetime | None:
+    """Events that don't tell their time have 0, or 1 for the end of a contact, since 0 is an open one."""
+    return from_ms(int(ms)) if ms > 1 else None
 
 
 def _is_leg(leg: Any) -> bool:
@@ -33,10 +38,10 @@ def _is_leg(leg: Any) -> bool:
 def _delivery(known: Any, undelivered: Any) -> Delivery:
     try:
         state, at_ms, basis, code = known
-        state, basis, at = DeliveryState(state), Basis(basis), from_ms(at_ms)
+        state, basis, at = DeliveryState(state), Basis(basis), _time(at_ms)
     except (TypeError, ValueError, OverflowError, OSError):
         return UNKNOWN
     if state is DeliveryState.UNKNOWN or not isinstance(code, str):
         return UNKNOWN
-    contradicted = isinstance(undelivered, list) and state is not DeliveryState.UNDELIVERED
+    contradicted = bool(undelivered) and state is not DeliveryState.UNDELIVERED
     return Delivery(state=state, final=state in SETTLED, basis=basis, code=code, at=at, contradicted=contradicted)

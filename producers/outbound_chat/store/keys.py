@@ -95,9 +95,7 @@ KINDS = (
     KeyKind(
         "contact:*", "string", Lifetime.TTL, "the job that started a contact, or what events said before: id or JSON"
     ),
-    KeyKind(
-        "contact_events", "hash", Lifetime.BUDGET, "events by outcome, deliveries by state, last event: counts, ms"
-    ),
+    KeyKind("contact_events", "hash", Lifetime.BUDGET, "events by outcome and by basis, last event: counts, ms"),
     KeyKind("lifetimes:*", "list", Lifetime.TTL, "how long the last 200 chats of an instance lasted: seconds"),
     KeyKind(
         "chat_watcher", "string", Lifetime.TTL, "the worker whose turn it is to look for ends that no event reported"

@@ -67,11 +67,11 @@ class Delivery:
         job = webhook.job
         if job is None or job.finished_at is None:
             return None
-        contact, delivery = job.contact, job.delivery
+        contact, delivery, now = job.contact, job.delivery, from_ms(self._now_seconds() * 1000)
         if webhook.end == "contact_ended":
-            return ("job.contact_ended", contact.ended_at, job) if contact and contact.ended_at else None
+            return ("job.contact_ended", contact.ended_at or now, job) if contact and not contact.open else None
         if webhook.end == f"delivery.{delivery.state}":
-            return ("job.delivery", delivery.at, job) if delivery.at else None
+            return "job.delivery", delivery.at or now, job
         return (f"job.{job.state}", job.finished_at, job) if job.state == webhook.end else None
 
     def _event_of_batch(self, local_id: str) -> tuple[str, datetime, Batch] | None:

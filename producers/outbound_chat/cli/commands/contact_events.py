@@ -23,7 +23,6 @@ from outbound_chat.model.operations import NumberReceipts
 from outbound_chat.request import FieldCode
 from outbound_chat_config import load_settings
 
-AT_ONCE = 100
 SHOWN_FAULTS = 20
 
 
@@ -48,10 +47,9 @@ def ingest(
         # Ctrl-C is how most pipes end.
         with suppress(KeyboardInterrupt) if is_pipe else nullcontext(), bar as show:
             for events in source:
-                for first in range(0, len(events), AT_ONCE):
-                    _apply(chat, events[first : first + AT_ONCE], counts, faults, repeats=is_pipe)
-                    wrong = counts[Outcome.UNREADABLE]
-                    show(counts.total() - (0 if is_pipe else wrong), counts.total() if is_pipe else wrong)
+                _apply(chat, events, counts, faults, repeats=is_pipe)
+                wrong = counts[Outcome.UNREADABLE]
+                show(counts.total() - (0 if is_pipe else wrong), counts.total() if is_pipe else wrong)
         silent &= {one.budget for one in chat.contact_event_status() if one.records_contacts} if silent else set()
     _report(counts, faults, silent, as_json)
 

@@ -1,7 +1,7 @@
-"""A file or pipe of events, read as they arrive: one event a line, one document over several lines, or a JSON list."""
+"""A file or pipe of events, read as they arrive: one event a line, a JSON list, or one event over several lines."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -33,18 +33,17 @@ class EventFile:
         parts, begins = self._parts(), b""
         for part in parts:
             begins = (begins + part).removeprefix(b"\xef\xbb\xbf")
-            if begins.strip():
+            if b"\n" in begins.lstrip() or len(begins) > LONGEST_LINE:
                 break
-        lines = _Lines()
-        if begins.lstrip().startswith(b"["):
-            rows = ArrayReader(str(self._path))
-            for part in chain((begins,), parts):
-                yield [_event(row) for row in rows.feed(part)]
-            yield [_event(row) for row in rows.end()]
-            return
-        for part in chain((begins,), parts):
-            yield lines.feed(part)
-        yield lines.end()
+        first = begins.lstrip().partition(b"\n")[0].rstrip()
+        parts = chain((begins,), parts)
+        if first == b"{":
+            # One event over several lines is a list of one.
+            yield from _listed(chain((b"[",), parts, (b"]",)), f"{self._path}, which has one event over several lines,")
+        elif first.startswith(b"["):
+            yield from _listed(parts, str(self._path))
+        else:
+            yield from _lines(parts)
 
     def _parts(self) -> Iterator[bytes]:
         unpacker = Unpacker(str(self._path))
@@ -63,50 +62,29 @@ class EventFile:
             self._file.close()
 
 
+def _listed(parts: Iterable[bytes], name: str) -> Iterator[list[Event]]:
+    rows = ArrayReader(name)
+    for part in parts:
+        yield [_event(row) for row in rows.feed(part)]
+    yield [_event(row) for row in rows.end()]
+
+
 def _event(row: Row) -> Event:
     return row.line, row.cells.get(WHOLE_ROW, row.cells)
 
 
-class _Lines:
-    """Splits lines. One that opens a document goes on to the next line that begins with what closes it."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._too_long = False
-        self._line = 0
-        self._begun: tuple[int, bytearray] | None = None
-
-    def feed(self, part: bytes) -> list[Event]:
-        *whole, self._rest = (self._rest + part).split(b"\n")
-        found = [event for line in whole for event in self._add(line)]
-        if len(self._rest) > LONGEST_LINE:
-            self._rest, self._too_long = b"", True
-        return found
-
-    def end(self) -> list[Event]:
-        return [*(self._add(self._rest) if self._rest or self._too_long else ()), *self._close()]
-
-    def _add(self, line: bytes) -> Iterator[Event]:
-        self._line += 1
-        if self._too_long or len(line) > LONGEST_LINE:
-            line, self._too_long = b"", False
-            yield from self._close()
-            yield self._line, line
-            return
-        text = line.rstrip()
-        if self._begun and not text.startswith(b"{"):
-            self._begun[1].extend(text if len(self._begun[1]) <= LONGEST_LINE else b"")
-            if text.startswith(b"}"):
-                yield from self._close()
-        elif text:
-            yield from self._close()
-            if text.startswith(b"{") and not text.endswith(b"}"):
-                self._begun = self._line, bytearray(text)
-            else:
-                yield self._line, text
-
-    def _close(self) -> Iterator[Event]:
-        if self._begun:
-            line, document = self._begun
-            self._begun = None
-            yield line, document if len(document) <= LONGEST_LINE else b""
+def _lines(parts: Iterable[bytes]) -> Iterator[list[Event]]:
+    rest, line, is_too_long = b"", 0, False
+    for part in chain(parts, (b"\n",)):
+        *whole, rest = (rest + part).split(b"\n")
+        found: list[Event] = []
+        for text in whole:
+            line += 1
+            if is_too_long or len(text) > LONGEST_LINE:
+                found.append((line, b""))
+            elif text.strip():
+                found.append((line, text))
+            is_too_long = False
+        if len(rest) > LONGEST_LINE:
+            rest, is_too_long = b"", True
+        yield found

@@ -9,7 +9,7 @@ from outbound_chat.contact_events import read_event
 from outbound_chat.model.contact_events import Change, ContactEventStatus, Outcome
 from outbound_chat.store import scripts
 
-_NOT_OF_THIS_BUDGET = frozenset({Outcome.UNMATCHED, Outcome.LATE})
+_WEIGHTS = (Outcome.CHANGED, Outcome.SAME, Outcome.LATE, Outcome.UNMATCHED)
 
 
 def ingest(context: Context, events: Iterable[object]) -> Steps[list[Outcome]]:
@@ -27,7 +27,7 @@ def ingest(context: Context, events: Iterable[object]) -> Steps[list[Outcome]]:
             passed = Counter()
             for place, outcome in zip(chunk, (yield from ask(call)), strict=True):
                 # Of several budgets, one has the job.
-                outcomes[place] = outcome if outcomes[place] in _NOT_OF_THIS_BUDGET else outcomes[place]
+                outcomes[place] = min(outcomes[place], outcome, key=_WEIGHTS.index)
     if passed and context.settings.budgets:
         budget = min(context.settings.budgets)
         yield from ask(scripts.record_contacts(context.keys(budget), [], passed=passed))

@@ -8,7 +8,7 @@ from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.progress import batch as read
 from outbound_chat.client.steps.why import why, why_next
 from outbound_chat.model.batches import Batch
-from outbound_chat.model.contacts import WHY_UNKNOWN, DeliveryState
+from outbound_chat.model.contacts import WHY_UNKNOWN, Basis, DeliveryState
 from outbound_chat.model.errors import FieldError, InvalidJob, StoreError, WaitTimeout, WrittenByNewerVersion
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.request import FieldCode
@@ -37,8 +37,9 @@ def is_over(context: Context, found: Job | Batch, until: Until) -> Steps[bool]:
     has_ended = found.contact is not None and not found.contact.open
     if (has_ended and until == "ended") or (found.delivery.final and until == "delivered"):
         return True
-    recording = yield from ask(scripts.read_recording(context.keys(found.id.partition(".")[0])))
-    return not recording.contacts or (until == "delivered" and has_ended and not recording.receipts)
+    events = yield from ask(scripts.read_contact_events(context.keys(found.id.partition(".")[0]), []))
+    are_matched = events.matched.keys() & {Basis.CONTEXT, Basis.CARRIER}
+    return not events.records_contacts or (until == "delivered" and has_ended and not are_matched)
 
 
 def time_is_over(context: Context, found: Ending, until: Until) -> Steps[Ending]:

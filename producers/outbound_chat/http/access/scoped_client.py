@@ -75,11 +75,6 @@ class ScopedClient:
         """Events."""
         return ScopedEvents(*self._parts)
 
-    @property
-    def contact_events(self) -> "ScopedContactEvents":
-        """Contact events."""
-        return ScopedContactEvents(*self._parts)
-
 
 @dataclass(frozen=True)
 class ScopedHolds(Scoped):
@@ -239,11 +234,7 @@ class ScopedEvents(Scoped):
         await self._restrictions.check()
         return found
 
-
-class ScopedContactEvents(Scoped):
-    """Contact events. They are of all tenants and senders, so they require a key without restrictions."""
-
     async def ingest(self, events: Sequence[object]) -> list[Outcome]:
-        """Applies events."""
+        """Applies events about contacts, which are of all tenants and senders."""
         self._restrictions.require_none()
         return await self._client.ingest_contact_events(events)

@@ -43,6 +43,6 @@ async def ingest(request: Request, scoped: CanIngest) -> Response:
         raise InvalidJob([FieldError("body", FieldCode.OUT_OF_RANGE, message)])
     outcomes: list[Outcome] = []
     for first in range(0, len(events), AT_ONCE):
-        outcomes += await scoped.contact_events.ingest(events[first : first + AT_ONCE])
+        outcomes += await scoped.events.ingest(events[first : first + AT_ONCE])
     counts = Counter(outcomes)
     return json_response({"counts": {word: counts[word] for word in Outcome}, "outcomes": outcomes})

@@ -34,10 +34,8 @@ from outbound_chat.store.scripts.batches import (
 from outbound_chat.store.scripts.budgets import read_budget, read_key_ids
 from outbound_chat.store.scripts.contact_events import (
     MOST_CHANGES,
-    Recording,
     WatchedInstance,
     read_contact_events,
-    read_recording,
     record_contacts,
     watch_chats,
 )

@@ -76,14 +76,19 @@ function attempts.return_parts(head)
   end
 end
 
+-- Count a chat until it is assumed to end, unless that is over. Return whether it did not count before.
+function attempts.open_until(chats, contact, until_ms)
+  try('ZREMRANGEBYSCORE', chats, '-inf', NOW)
+  local added = until_ms > NOW and try('ZADD', chats, 'NX', digits(until_ms), contact) == 1
+  redis.call('PEXPIRE', chats, digits(CHATS_KEPT_MS))
+  return added
+end
+
 -- Count the chat of a new contact for as long as it is assumed to live.
 function attempts.open_chat(head, contact, chat_ms)
   local limits = gates.limits_of_lane(head[LANE])
   if limits.max_chats and chat_ms > 0 then
-    local chats = key('chats:' .. limits.instance)
-    redis.call('ZREMRANGEBYSCORE', chats, '-inf', NOW)
-    redis.call('ZADD', chats, digits(NOW + chat_ms), contact)
-    redis.call('PEXPIRE', chats, digits(CHATS_KEPT_MS))
+    attempts.open_until(key('chats:' .. limits.instance), contact, NOW + chat_ms)
   end
 end
 

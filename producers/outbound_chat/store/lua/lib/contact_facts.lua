@@ -1,6 +1,6 @@
 -- contact_facts: what events say of a job after it was sent, in the last position of its record (`FACTS`):
 --   legs: ContactId -> {ended_ms, reason}; ended_ms is 0 while that contact is open, a transfer adds one
---   delivery: {state, at_ms, basis, code}; undelivered: {at_ms, basis, code}, also behind a better state
+--   delivery: {state, at_ms, basis, code}; undelivered: true if a receipt said so, also behind a better state
 -- Two facts are merged into one that does not depend on the order in which they came, nor on how often.
 -- `contact:<ContactId>` (string) is the id of the job that started the contact, or facts that came before its call was
 -- recorded. Neither is written unless the budget records contacts; see `token_bucket`.
@@ -12,13 +12,13 @@ local WAIT_MS = 3600000
 local MOST_LEGS = 20
 local RANKS = { pending = 1, carrier = 2, no_receipt = 3, undelivered = 4, delivered = 5, read = 6, answered = 7 }
 
-local function is_said(said)
-  return type(said) == 'table' and number_in(said[1], 0, 1e15) and type(said[2]) == 'string'
-    and type(said[3]) == 'string'
+local function is_time(ms)
+  return type(ms) == 'number' and number_in(ms, 0, 1e15)
 end
 
-local function is_delivery(delivery)
-  return type(delivery) == 'table' and RANKS[delivery[1]] and is_said({ delivery[2], delivery[3], delivery[4] })
+local function is_delivery(said)
+  return type(said) == 'table' and RANKS[said[1]] and is_time(said[2]) and type(said[3]) == 'string'
+    and type(said[4]) == 'string'
 end
 
 -- Return the facts without what another program wrote.
@@ -28,19 +28,21 @@ function contact_facts.clean(facts)
     return sound
   end
   for contact, leg in pairs(type(facts.legs) == 'table' and facts.legs or {}) do
-    if type(contact) == 'string' and type(leg) == 'table' and number_in(leg[1], 0, 1e15)
-      and type(leg[2]) == 'string' then
+    if type(contact) == 'string' and type(leg) == 'table' and is_time(leg[1]) and type(leg[2]) == 'string' then
       sound.legs[contact] = { leg[1], leg[2] }
     end
   end
   sound.delivery = is_delivery(facts.delivery) and facts.delivery or nil
-  sound.undelivered = is_said(facts.undelivered) and facts.undelivered or nil
+  sound.undelivered = facts.undelivered and true or nil
   return sound
 end
 
--- Whether `a` is the earlier of two statements of equal weight.
-local function is_earlier(a, b)
-  for i = 1, #a do
+-- Whether `a` is stronger; or the earlier of two that are equally strong.
+local function is_better(a, b)
+  if RANKS[a[1]] ~= RANKS[b[1]] then
+    return RANKS[a[1]] > RANKS[b[1]]
+  end
+  for i = 2, 4 do
     if a[i] ~= b[i] then
       return a[i] < b[i]
     end
@@ -48,58 +50,41 @@ local function is_earlier(a, b)
   return false
 end
 
-local function is_better(a, b)
-  if RANKS[a[1]] ~= RANKS[b[1]] then
-    return RANKS[a[1]] > RANKS[b[1]]
-  end
-  return is_earlier({ a[2], a[3], a[4] }, { b[2], b[3], b[4] })
-end
-
 local function merge_leg(legs, contact, leg)
   local known, others = legs[contact], 0
-  if not known then
-    for _ in pairs(legs) do
-      others = others + 1
-    end
-    if others >= MOST_LEGS then
-      return false
-    end
-    legs[contact] = leg
-    return true
-  elseif leg[1] > known[1] or leg[1] == known[1] and leg[2] > known[2] then
-    legs[contact] = leg
-    return true
+  for _ in pairs(known and {} or legs) do
+    others = others + 1
   end
-  return false
+  if others >= MOST_LEGS or known and (leg[1] < known[1] or leg[1] == known[1] and leg[2] <= known[2]) then
+    return false
+  end
+  legs[contact] = leg
+  return true
 end
 
 -- Merge what was said into sound facts. Return whether that changed them.
 function contact_facts.merge(facts, said)
-  local changed = false
+  local changed, new = false, said.delivery
   for contact, leg in pairs(said.legs) do
     changed = merge_leg(facts.legs, contact, leg) or changed
   end
-  local new = said.delivery
   if new and (not facts.delivery or is_better(new, facts.delivery)) then
     facts.delivery, changed = new, true
   end
-  local failed = said.undelivered or new and new[1] == 'undelivered' and { new[2], new[3], new[4] }
-  if failed and (not facts.undelivered or is_earlier(failed, facts.undelivered)) then
-    facts.undelivered, changed = failed, true
+  if not facts.undelivered and (said.undelivered or new and new[1] == 'undelivered') then
+    facts.undelivered, changed = true, true
   end
   return changed
 end
 
--- Return whether the chat has ended, and when: with the last of its contacts.
-function contact_facts.ended(facts)
-  local last = 0
-  for _, leg in pairs(facts and facts.legs or {}) do
+-- Whether the chat has ended: all of its contacts have.
+local function has_ended(facts)
+  for _, leg in pairs(facts.legs) do
     if leg[1] == 0 then
       return false
     end
-    last = math.max(last, leg[1])
   end
-  return last > 0, last
+  return next(facts.legs) ~= nil
 end
 
 function contact_facts.is_over(facts, contact)
@@ -125,45 +110,33 @@ function contact_facts.keep_waiting(contact, said)
   return waiting
 end
 
--- Note the job of a contact, and merge the facts that waited for it. Return whether any did.
-local function adopt(id, contact, facts)
-  local _, waiting = contact_facts.find(contact)
-  redis.call('SET', key('contact:' .. contact), id, 'PX', digits(retention.record_ms()))
-  return contact_facts.merge(facts, waiting)
-end
-
--- Do so for the contacts that are new: facts that waited for one may name another.
-local function adopt_new(id, known, facts)
-  local changed, found = false, true
-  while found do
-    found = false
-    for contact in pairs(facts.legs) do
-      if not known[contact] then
-        known[contact], found = true, true
-        changed = adopt(id, contact, facts) or changed
-        break
+-- Note the job of its contacts, and merge the facts that waited for them, which may name others. Return whether that
+-- changed the facts.
+local function adopt(id, head, facts)
+  local contacts, changed = { head[CONTACT] }, false
+  for contact in pairs(facts.legs) do
+    contacts[#contacts + 1] = contact
+  end
+  local place = 1
+  while contacts[place] do
+    local owner, waiting = contact_facts.find(contacts[place])
+    if owner ~= id then
+      redis.call('SET', key('contact:' .. contacts[place]), id, 'PX', digits(retention.record_ms()))
+      for contact in pairs(waiting.legs) do
+        contacts[#contacts + 1] = contact
       end
+      changed = contact_facts.merge(facts, waiting) or changed
     end
+    place = place + 1
   end
   return changed
 end
 
-function contact_facts.of(head)
-  return contact_facts.clean(head[FACTS])
-end
-
-function contact_facts.put(head, facts)
+local function put(head, facts)
   for place = REPLAY_OF, WEBHOOK do
     head[place] = head[place] or ''
   end
   head[FACTS] = facts
-end
-
-local function count_delivery(batch, state, by)
-  try('HINCRBY', key('contact_events'), 'delivery:' .. state, by)
-  if batch ~= '' and redis.call('EXISTS', key('b:' .. batch)) == 1 then
-    try('HINCRBY', key('b:' .. batch), 'delivery:' .. state, by)
-  end
 end
 
 -- Report that the facts of a sent job changed: to batches, webhooks, and to whoever waits for it. A webhook is enqueued
@@ -171,30 +144,28 @@ end
 function contact_facts.announce(id, head, before, after)
   local was, is = before.delivery and before.delivery[1], after.delivery and after.delivery[1]
   if was ~= is then
-    local batch = records.batch_in_id(id)
-    if was then
-      count_delivery(batch, was, -1)
+    local batch = key('b:' .. records.batch_in_id(id))
+    if redis.call('EXISTS', batch) == 1 then
+      try('HINCRBY', batch, 'delivery:' .. is, 1)
+      if was then
+        try('HINCRBY', batch, 'delivery:' .. was, -1)
+      end
     end
-    count_delivery(batch, is, 1)
     webhooks.enqueue(id .. '.delivery.' .. is, head[LANE], head[CALLBACK])
   end
-  if contact_facts.ended(after) and not contact_facts.ended(before) then
+  if has_ended(after) and not has_ended(before) then
     webhooks.enqueue(id .. '.contact_ended', head[LANE], head[CALLBACK])
   end
   redis.call('PUBLISH', key('done:' .. id), 'facts')
 end
 
--- Merge what was said into the record of a sent job. Return whether that changed it, and all facts.
+-- Merge what was said into the record of a sent job. Return whether that changed it, all facts, and those before.
 function contact_facts.add(id, head, request, said)
-  local before, facts = contact_facts.of(head), contact_facts.of(head)
+  local before, facts = contact_facts.clean(head[FACTS]), contact_facts.clean(head[FACTS])
   local changed = contact_facts.merge(facts, said)
-  local known = { [head[CONTACT]] = true }
-  for contact in pairs(before.legs) do
-    known[contact] = true
-  end
-  changed = adopt_new(id, known, facts) or changed
+  changed = adopt(id, head, facts) or changed
   if changed then
-    contact_facts.put(head, facts)
+    put(head, facts)
     records.save(id, head, request, 'KEEPTTL')
     contact_facts.announce(id, head, before, facts)
   end
@@ -204,11 +175,10 @@ end
 -- Note the contact of a job that is about to be `sent`, with the facts that came before. Return them; they are saved
 -- with the head.
 function contact_facts.begin(id, head)
-  local facts, known = contact_facts.of(head), { [head[CONTACT]] = true }
-  adopt(id, head[CONTACT], facts)
-  adopt_new(id, known, facts)
+  local facts = contact_facts.clean(head[FACTS])
+  adopt(id, head, facts)
   if next(facts.legs) or facts.delivery then
-    contact_facts.put(head, facts)
+    put(head, facts)
   end
   return facts
 end

@@ -33,20 +33,6 @@ local function find_row(hour, number)
   return row
 end
 
--- Add messages to those of a kind. Return by how many these became more.
-local function add(row, hour, kind, messages)
-  local ids, counts = key('receipt_ids:' .. row .. ':' .. kind), key('receipts:' .. row)
-  if try('PFADD', ids, unpack(messages)) ~= 1 then
-    return 0
-  end
-  local before = number_of(row, kind)
-  local now = try('PFCOUNT', ids) or before
-  try('HSET', counts, kind, digits(now))
-  redis.call('PEXPIRE', ids, digits(hour + KEPT_MS - NOW))
-  redis.call('PEXPIRE', counts, digits(hour + KEPT_MS - NOW))
-  return math.max(0, now - before)
-end
-
 -- Report once that the share of refused messages has jumped.
 local function check_share(row, hour, number, kind)
   local messages, refused = number_of(row, 'messages'), number_of(row, 'refused')
@@ -63,23 +49,36 @@ local function check_share(row, hour, number, kind)
   end
 end
 
--- Count a receipt of some messages. Return whether it told something new.
+-- Count a receipt. Return whether it told something new.
 function receipts.count(receipt, is_matched)
   local hour = number_in(receipt.hour_ms, NOW - KEPT_MS + HOUR_MS, NOW + HOUR_MS) or NOW - NOW % HOUR_MS
   local row = find_row(hour, receipt.number)
-  local number = string.match(row, ':(.*)$')
-  local new = add(row, hour, receipt.kind, receipt.messages)
-  add(row, hour, 'messages', receipt.messages)
+  local counts = key('receipts:' .. row)
+  -- Add the message to those of a kind. Return by how many these became more.
+  local function add(kind)
+    local ids = key('receipt_ids:' .. row .. ':' .. kind)
+    if try('PFADD', ids, receipt.message) ~= 1 then
+      return 0
+    end
+    local before = number_of(row, kind)
+    local now = try('PFCOUNT', ids) or before
+    try('HSET', counts, kind, digits(now))
+    redis.call('PEXPIRE', ids, digits(hour + KEPT_MS - NOW))
+    redis.call('PEXPIRE', counts, digits(hour + KEPT_MS - NOW))
+    return math.max(0, now - before)
+  end
+  local new = add(receipt.kind)
+  add('messages')
   if is_matched then
-    add(row, hour, 'matched', receipt.messages)
+    add('matched')
   end
   if receipt.parts + receipt.price > 0 then
-    local more = add(row, hour, 'priced', receipt.messages)
-    try('HINCRBY', key('receipts:' .. row), 'parts', digits(more * receipt.parts))
-    try('HINCRBY', key('receipts:' .. row), 'price', digits(more * receipt.price))
+    local more = add('priced')
+    try('HINCRBY', counts, 'parts', digits(more * receipt.parts))
+    try('HINCRBY', counts, 'price', digits(more * receipt.price))
   end
-  if receipt.refused and add(row, hour, 'refused', receipt.messages) > 0 then
-    check_share(row, hour, number, receipt.kind)
+  if receipt.refused and add('refused') > 0 then
+    check_share(row, hour, string.match(row, ':(.*)$'), receipt.kind)
   end
   return new > 0
 end
