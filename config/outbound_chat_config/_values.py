@@ -92,7 +92,9 @@ def _fit_in_a_contact(attributes: dict[str, str]) -> dict[str, str]:
 
 Name = Annotated[str, AfterValidator(check_name)]
 Weight = Annotated[float, Field(ge=0.01, le=100)]
-Duration = Annotated[timedelta, BeforeValidator(_seconds)]
+READ_DURATION = BeforeValidator(_seconds)
+"""Behind the bounds of a duration that may be None, so that errors name them as durations."""
+Duration = Annotated[timedelta, READ_DURATION]
 QuietHoursText = Annotated[str, AfterValidator(check_quiet_hours)]
 Zone = Annotated[str, AfterValidator(check_zone)]
 Url = Annotated[str, _fits(_URL, 'must be a URL, such as "http://127.0.0.1:4000"')]

@@ -5,6 +5,7 @@ Each screen begins with a line of its name after `MARK`. `test_screens.py` runs 
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -101,6 +102,7 @@ ENDED = job(
     ),
 )
 
+CARRIER = replace(ENDED.delivery, state=DeliveryState.DELIVERED, basis=Basis.CARRIER, contradicted=False)
 FAILED = {"state": JobState.FAILED, "contact_id": None, "history": (REFUSED,)}
 WAITS = {"attempts": 0, "contact_id": None, "finished_at": None, "next_attempt_at": NOW}
 JOBS = (
@@ -108,6 +110,7 @@ JOBS = (
     job(id=f"{BATCH}-2", **WAITS, state=JobState.QUEUED),
     job(id=f"{BATCH}-19501", **FAILED, attempts=1_000),
     job(id=OTHER, **WAITS, state=JobState.SCHEDULED),
+    job(id=f"{BATCH}-3", delivery=CARRIER),
 )
 DEAD = (job(id=f"{BATCH}-17", **FAILED), job(id=OTHER, **{**FAILED, "state": JobState.UNCERTAIN}, attempts=3))
 
@@ -259,7 +262,7 @@ RECEIPTS = (
         number="unknown",
         hour=NOW,
         messages=3,
-        kinds={"WHATSAPP_READ": 3},
+        kinds={"TEXT_SUCCESSFUL": 2, "TEXT_UNKNOWN": 1},
         refused=0,
         matched=2,
         parts=0,
@@ -484,6 +487,7 @@ SCREENS: dict[str, Callable[[], object]] = {
     "status-batch-held": lambda: print_batch(BATCHES[1]),
     "status-job": lambda: print_job(JOBS[0]),
     "status-job-ended": lambda: print_job(ENDED),
+    "status-job-carrier": lambda: print_job(JOBS[-1]),
     "status-job-failed": lambda: print_job(DEAD[0]),
     "status-jobs": lambda: print_jobs(JOBS),
     "suppressed": lambda: print_suppressed(SUPPRESSED),

@@ -102,7 +102,7 @@ _OF_EXTRAS = {"sandbox-inbox": {INSTANCE}}
 
 @pytest.mark.parametrize(
     ("screen", "lines"),
-    [("list", 5), ("status-jobs", 5), ("dead", 3), ("holds", 4), ("keys-list", 4), ("sandbox-inbox", 3), ("doctor", 8)],
+    [("list", 5), ("status-jobs", 6), ("dead", 3), ("holds", 4), ("keys-list", 4), ("sandbox-inbox", 3), ("doctor", 8)],
 )
 def test_in_a_pipe_each_row_is_one_line_with_all_its_columns(screen: str, lines: int) -> None:
     """So that it can be searched."""

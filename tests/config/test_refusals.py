@@ -35,6 +35,7 @@ _REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"worker": {"read_timeout": 1e14}}, f"worker.read_timeout {_DURATION}"),
     ({"worker": {"slice": 301}}, "worker.slice is refused: input should be less than or equal to 5 minutes"),
     ({"results": {"keep": "P400D"}}, "results.keep is refused: input should be less than or equal to 365 days"),
+    ({"opt_outs": {"every": 59}}, "opt_outs.every is refused: input should be greater than or equal to 1 minute"),
     ({"key_prefix": "a:b"}, f"key_prefix {_NAME}"),
     ({"key_prefix": "é"}, f"key_prefix {_NAME}"),
     ({"budgets": {"main\n": {}}}, f'budgets."main\\n" {_NAME}'),

@@ -1,4 +1,4 @@
-"""The IAM policies of docs/deployment.md allow what the code calls, and nothing else."""
+"""The IAM policies of deployment.md and howto/contact-events.md allow what the code calls, and nothing else."""
 
 import ast
 import json
@@ -11,7 +11,9 @@ import pytest
 
 from .pages import DOCS, ROOT, blocks
 
-POLICIES = [json.loads(block.body) for block in blocks(DOCS / "deployment.md") if block.language == "json"]
+PAGES = (DOCS / "deployment.md", DOCS / "howto" / "contact-events.md")
+BLOCKS = [json.loads(block.body) for page in PAGES for block in blocks(page) if block.language == "json"]
+POLICIES = [block for block in BLOCKS if "AWSTemplateFormatVersion" not in block]
 STATEMENTS: list[dict[str, Any]] = [one for policy in POLICIES for one in policy.get("Statement", [policy])]
 
 # Clients that the worker makes -> first part of the actions' names.
@@ -82,7 +84,7 @@ def test_a_statement_is_complete_and_names_what_it_is_for(statement: dict[str, A
 
 
 def test_whole_policies_have_their_version() -> None:
-    assert [policy["Version"] for policy in POLICIES if "Statement" in policy] == ["2012-10-17"] * 2
+    assert [policy["Version"] for policy in POLICIES if "Statement" in policy] == ["2012-10-17"] * 3
 
 
 def test_the_worker_is_where_calls_are_looked_for() -> None:

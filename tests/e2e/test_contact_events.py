@@ -110,6 +110,9 @@ def test_a_broken_list_is_read_up_to_the_fault(stack: Harness) -> None:
     done = ingest(stack, f"{over_lines}\n{over_lines}")
     assert (done.returncode, done.stdout) == (2, "")
     assert "which has one event over several lines, is not a JSON list from line" in done.stderr
+    with pipe(stack) as process:
+        process.communicate(b"[{")
+    assert (stack.folder / "err").read_text().startswith("error: standard input is not a JSON list")
 
 
 @contextmanager
@@ -167,6 +170,7 @@ def test_a_pipe_loses_nothing_while_redis_is_away(stack: Harness) -> None:
             process.communicate()
     assert process.returncode == 0
     assert (stack.folder / "out").read_text() == "2 events: 2 unmatched\n"
+    assert (stack.folder / "err").read_text().count("trying again") == 1
 
 
 def test_a_large_file_takes_little_memory(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,16 +56,16 @@ def test_events_that_come_are_counted_by_what_they_found(stack: Harness) -> None
 
     matched, last = checks(stack.settings)
     assert (matched.subject, matched.level) == ("contact events of main", Level.OK)
-    assert matched.finding == "0% of 4 found their job or chat"
+    assert matched.finding == "0% of 4 that name a contact or job found the job"
     assert (last.subject, last.level) == (f"contact events of {INSTANCE_ID}", Level.OK)
     assert last.finding.startswith("the last one came ")
 
     base = f"{stack.settings.key_prefix}:{{main}}:"
     with Store.from_settings(stack.settings) as store:
-        fields = {"changed": 95, "same": 1, "matched:contact": 90, "matched:context": 5}
+        fields = {"changed": 95, "same": 200, "matched:contact": 90, "matched:context": 5}
         store.ask(lambda redis: redis.hset(f"{base}contact_events", mapping=fields))
         matched, _ = checks(stack.settings)
-        assert matched.finding == "96% of 100 found their job or chat (contact 90, context 5)"
+        assert matched.finding == "96% of 99 that name a contact or job found the job (contact 90, context 5)"
 
         store.ask(lambda redis: redis.hdel(f"{base}bucket", "contacts_until"))
         not_recorded, *_ = checks(stack.settings)
@@ -186,6 +187,22 @@ def test_the_queue_is_read_and_its_dead_letters_are_counted(
     found = list(contact_queue_checks(settings, Connect(settings.worker)))
 
     assert [(check.level, check.finding[: len(start)]) for check, (_, start) in zip(found, said, strict=True)] == said
+
+
+def test_a_stand_in_whose_credentials_are_not_here_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`dev` gives its credentials to its own workers only, and its terminal says to run `doctor` in another."""
+    for name in SANDBOX_ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    of_events = {"queue_url": QUEUE, "endpoint_url": "http://127.0.0.1:9"}
+    settings = Settings.from_values(senders={"support": sender()}, contact_events=of_events)
+
+    (check,) = contact_queue_checks(settings, Connect(settings.worker))
+
+    assert check.level is Level.OK
+    assert check.finding == "not read: it is at http://127.0.0.1:9, and there are no credentials"
 
 
 def test_without_a_queue_none_is_checked() -> None:

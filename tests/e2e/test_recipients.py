@@ -131,6 +131,7 @@ def test_a_file_that_names_a_number_more_often_than_allowed_says_so(stack: Harne
     (stack.folder / "news.csv").write_text("\n".join([*rows, ""]), encoding="utf-8")
     command = ("send-batch", "news.csv", "--sender", "support", "--text", "Hello", "--json")
     warning = f"warning: 2 numbers are in more than one row; per_recipient (2/P1D, 5/P7D) of the sender {words}"
+    warning += ", which predicted ends don't include"
     for options in (("--dry-run",), ("--hold",)):
         done = stack.run(*command, *options)
         assert warning in " ".join(done.stderr.split())

@@ -230,7 +230,7 @@ def test_wait_until_the_chat_has_ended_or_until_nothing_more_can_be_known(idle: 
     assert (done.returncode, "unknown: no receipt names this contact" in done.stdout) == (1, True)
     done = idle.run("wait", job.id, "--until", "ended", "--json")
     (told,) = json.loads(done.stdout)["data"]
-    assert (done.returncode, told["contact"], told["delivery"]["state"]) == (0, None, "unknown")
+    assert (done.returncode, told["contact"], told["delivery"]["state"]) == (1, None, "unknown")
 
     # From now on events come.
     chat.ingest_contact_events([contact_event("DISCONNECTED", "c-1")])
@@ -247,7 +247,8 @@ def test_wait_until_the_chat_has_ended_or_until_nothing_more_can_be_known(idle: 
     assert "(basis: context)" in shown.stdout
     write_facts(chat._store.redis, job.id, {**ended(), **delivered("undelivered", code="spam")})
     assert idle.run("wait", job.id, "--until", "delivered").returncode == 1
+    assert idle.run("wait", job.id, "--until", "ended").returncode == 0
     batch = chat.enqueue_batch([{"to": number(1)}], sender="support", text="Hello").id
     refused = idle.run("wait", batch, "--until", "ended")
-    assert (refused.returncode, "is for jobs" in refused.stderr) == (2, True)
+    assert (refused.returncode, "batches can only be waited for until final" in refused.stderr) == (2, True)
     chat.cancel_batch(batch)

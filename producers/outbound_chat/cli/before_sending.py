@@ -42,7 +42,7 @@ class RepeatedNumbers:
             over = self._over_cap(sender)
             caps = f"per_recipient ({', '.join(sender.per_recipient)}) of the sender"
             then = f"delays rows of {over:,}" if sender.over_cap == "wait" else f"suppresses rows of {over:,}"
-            what = f"{caps} {then} of them" if over else "each row is sent"
+            what = f"{caps} {then} of them, which predicted ends don't include" if over else "each row is sent"
             warn(f"{number_of(count, 'number is', 'numbers are')} in more than one row; {what}")
 
     def counts(self, sender: Sender) -> dict[str, Any]:

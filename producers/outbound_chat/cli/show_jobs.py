@@ -20,13 +20,14 @@ COLOURS = {
 
 def print_jobs(jobs: Iterable[Job]) -> None:
     """Prints a table of jobs. A narrow terminal has no room for more than their states, codes and times."""
-    lesser = ("replayed as", "replay of", "webhook", "message", "attempts", "contact", "time", "code")
+    lesser = ("replayed as", "replay of", "webhook", "message", "attempts", "contact", "time", "code", "delivery")
     table = make_table("job", "state", *reversed(lesser), numbers=("attempts",), folds={"message": 30}, extras=lesser)
     for job in jobs:
         error = job.error
         table.add_row(
             job.id,
             Text(job.state, style=COLOURS.get(job.state, "")),
+            _delivery_cell(job),
             error.code if error else "",
             time_cell(job.finished_at or job.next_attempt_at),
             job.contact_id or "",
@@ -50,13 +51,19 @@ def print_job(job: Job) -> None:
             ("chat", contact_words(job.contact) if job.contact else None),
             ("delivery", delivery_words(job.delivery) if job.state is JobState.SENT else None),
             ("error", ": ".join(filter(None, (error.code, error.message))) if error else None),
-            ("ended" if job.final else "next attempt", _time_of(job)),
+            ("finished" if job.final else "next attempt", _time_of(job)),
             ("attempts", f"{job.attempts:,}"),
             ("replay of", job.replay_of),
             ("replayed as", job.replayed_by),
             ("webhook", webhook_words(job.webhook) if job.webhook else None),
         ]
     )
+
+
+def _delivery_cell(job: Job) -> str:
+    if job.state is not JobState.SENT:
+        return ""
+    return f"{job.delivery.state} (carrier)" if job.delivery.basis == "carrier" else job.delivery.state
 
 
 def _time_of(job: Job) -> str | None:
@@ -76,8 +83,9 @@ def delivery_words(delivery: Delivery) -> str:
         return f"unknown: {WHY_UNKNOWN}"
     at = f" {when(delivery.at)}" if delivery.at else ""
     code = f": {delivery.code}" if delivery.code else ""
-    contradicted = ", contradicted by another receipt" if delivery.contradicted else ""
-    return f"{delivery.state}{at}{code} (basis: {delivery.basis}{contradicted})"
+    more = ", which accepted it and reports no more" if delivery.basis == "carrier" else ""
+    more += ", contradicted by another receipt" if delivery.contradicted else ""
+    return f"{delivery.state}{at}{code} (basis: {delivery.basis}{more})"
 
 
 def webhook_words(webhook: Webhook) -> str:

@@ -1,4 +1,4 @@
-"""Apply contact events by hand, and show what is known of them."""
+"""Read contact events, and show what became of them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +23,8 @@ from outbound_chat.model.operations import NumberReceipts
 from outbound_chat.request import FieldCode
 from outbound_chat_config import load_settings
 
+_OUR_WORDS = {"successful": "carrier", "unknown": "no_receipt"}
+"""AWS calls a message successful once the carrier has accepted it."""
 SHOWN_FAULTS = 20
 
 
@@ -64,6 +66,7 @@ def _apply(
 ) -> None:
     """Applies events. `repeats`: while Redis is unavailable it tries again, since a pipe can't be read twice."""
     outcomes: Sequence[Outcome] | None = None
+    has_warned = False
     while outcomes is None:
         try:
             outcomes = chat.ingest_contact_events([event for _, event in events])
@@ -71,7 +74,9 @@ def _apply(
             if not (repeats and isinstance(error, StoreUnavailable)):
                 error.add_note(f"{number_of(counts.total(), 'event')} applied; repeat the command, which does no harm")
                 raise
-            warn(f"{error}; trying again")
+            if not has_warned:  # an outage may take hours
+                warn(f"{error}; trying again until Redis answers")
+            has_warned = True
     counts.update(outcomes)
     for (line, _), outcome in zip(events, outcomes, strict=True):
         if outcome is Outcome.UNREADABLE and len(faults) < SHOWN_FAULTS:
@@ -143,7 +148,8 @@ def print_receipts(found: Sequence[NumberReceipts]) -> None:
         share = f"{refused:,} ({refused / max(messages, 1):.0%})" if refused else "0"
         share += " jumped" if any(one.jumped_at for one in hours) else ""
         kinds = sum((Counter(one.kinds) for one in hours), Counter[str]())
-        words = ", ".join(f"{count:,} {name.partition('_')[2].lower()}" for name, count in kinds.most_common())
+        named = [(name.partition("_")[2].lower(), count) for name, count in kinds.most_common()]
+        words = ", ".join(f"{count:,} {_OUR_WORDS.get(name, name)}" for name, count in named)
         table.add_row(number, f"{messages:,}", share, f"{sum(one.matched for one in hours):,}", words, budget)
     if found:
         out.print()

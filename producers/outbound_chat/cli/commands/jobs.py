@@ -165,8 +165,8 @@ def wait(
     """Wait until jobs or batches are final.
 
     Prints them, and exits with 1 if any of them was not sent. Ctrl-C stops the wait, not the jobs. With --until, it
-    also waits for what events report after that, and stops once nothing can come. With --until delivered, it exits with
-    0 only if every message is known to have arrived.
+    also waits for what events report after that, and stops once nothing can come. It then exits with 0 only if every
+    chat is known to have ended, or every message is delivered, read or answered.
 
     $ outbound-chat wait main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --timeout 60
     $ outbound-chat wait main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR-42 --until ended
@@ -174,7 +174,7 @@ def wait(
     with OutboundChat.from_settings(load_settings()) as chat:
         found, unknown = read_each(chat, ids)
         if until != "final" and any(isinstance(one, Batch) for one in found):
-            message = "is for jobs; outbound-chat status shows the deliveries of a batch"
+            message = "batches can only be waited for until final; pass the ids of their jobs"
             raise typer.BadParameter(message, param_hint="--until")
         ends, errors = (found, [*unknown]) if unknown else ends_of(chat, found, timeout, until)
     print_each(ends, as_json, errors)
@@ -183,9 +183,15 @@ def wait(
 
 def _end(ends: Sequence[Job | Batch], errors: Sequence[BaseException], until: Until) -> None:
     end_with(errors)
-    arrived = until != "delivered" or all(isinstance(one, Job) and one.delivery.state in ARRIVED for one in ends)
-    if not arrived or any(one.final and not all_in(one, JobState.SENT) for one in ends):
+    has_come = until == "final" or all(isinstance(one, Job) and _has_come(one, until) for one in ends)
+    if not has_come or any(one.final and not all_in(one, JobState.SENT) for one in ends):
         raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def _has_come(job: Job, until: Until) -> bool:
+    if until == "delivered":
+        return job.delivery.state in ARRIVED
+    return job.contact is not None and not job.contact.open
 
 
 def cancel(

@@ -45,11 +45,11 @@ def _last(subject: str, last: datetime | None, is_open: int) -> Check:
 
 def _matched(subject: str, status: ContactEventStatus) -> Check:
     """Reports how many events found their job, and by what."""
-    counts = status.outcomes
-    found = counts[Outcome.CHANGED] + counts[Outcome.SAME]
-    about_jobs = found + counts[Outcome.UNMATCHED] + counts[Outcome.LATE]
+    # Events that start a contact are about a job too, but none is looked for, so outcomes don't count those found.
+    found = sum(status.matched.values())
+    about_jobs = found + status.outcomes[Outcome.UNMATCHED] + status.outcomes[Outcome.LATE]
     bases = ", ".join(f"{basis} {number:,}" for basis, number in sorted(status.matched.items()))
     if not about_jobs:
         return Check(subject, Level.OK, "none of them was about a job yet")
-    share = f"{found / about_jobs:.0%} of {about_jobs:,} found their job or chat"
+    share = f"{found / about_jobs:.0%} of {about_jobs:,} that name a contact or job found the job"
     return Check(subject, Level.OK, f"{share} ({bases})" if bases else share)

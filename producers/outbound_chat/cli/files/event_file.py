@@ -37,11 +37,12 @@ class EventFile:
                 break
         first = begins.lstrip().partition(b"\n")[0].rstrip()
         parts = chain((begins,), parts)
+        name = "standard input" if self._path == STANDARD_INPUT else str(self._path)
         if first == b"{":
             # One event over several lines is a list of one.
-            yield from _listed(chain((b"[",), parts, (b"]",)), f"{self._path}, which has one event over several lines,")
+            yield from _listed(chain((b"[",), parts, (b"]",)), f"{name}, which has one event over several lines,")
         elif first.startswith(b"["):
-            yield from _listed(parts, str(self._path))
+            yield from _listed(parts, name)
         else:
             yield from _lines(parts)
 

@@ -95,7 +95,7 @@ async def json_value(request: Request, *known: str, may_be_empty: bool = False) 
     async for part in parts_of(request):
         body += part
         if len(body) > most:
-            detail = f"A JSON body may have {most:,} bytes (http.max_body_bytes). Stream longer batches as CSV."
+            detail = f"A JSON body may have {most:,} bytes (http.max_body_bytes). Send less, or stream batches as CSV."
             raise Problem(ProblemCode.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
     if may_be_empty:  # a chunked body has no length in its headers
         if not body:
