@@ -73,8 +73,6 @@ class Chats:
     """How many of the open chats will have ended, over time, at the latest."""
     lasted: float | None = None
     """How many seconds chats lasted on average; None: not known, so each is assumed to last its whole duration."""
-    seen: int = 0
-    """Of how many chats."""
 
     def as_seen(self) -> "Chats":
         """Returns the same with ends as they come if chats last on average as long as those that were seen."""

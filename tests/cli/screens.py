@@ -234,9 +234,6 @@ CONTACT_EVENTS = (
         matched={"contact": 18_150, "context": 62},
         last_events={INSTANCE: NOW},
         open_chats={INSTANCE: 412},
-        polls=20_415,
-        polled_at=NOW,
-        poll_error="AccessDenied",
     ),
     ContactEventStatus(
         budget="other",
@@ -245,9 +242,6 @@ CONTACT_EVENTS = (
         matched={},
         last_events={CONTACT: None},
         open_chats={CONTACT: 0},
-        polls=0,
-        polled_at=None,
-        poll_error=None,
     ),
 )
 RECEIPTS = (
@@ -483,7 +477,7 @@ SCREENS: dict[str, Callable[[], object]] = {
     "holds": lambda: print_holds(HOLDS),
     "holds-in-two-budgets": lambda: print_holds(HOLDS_OF_A_TENANT),
     "jobs": lambda: print_found(JOBS),
-    "contact-events-status": lambda: print_status(CONTACT_EVENTS, has_queue=True),
+    "contact-events-status": lambda: print_status(CONTACT_EVENTS),
     "contact-events-receipts": lambda: print_receipts(RECEIPTS),
     "keys-list": lambda: print_keys(KEYS),
     "list": lambda: print_batches(BATCHES),

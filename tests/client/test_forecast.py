@@ -132,13 +132,13 @@ def test_many_lanes_and_groups_come_to_an_end() -> None:
 def test_chats_last_as_long_as_those_that_were_seen(opened: int, jobs: int, seconds: float) -> None:
     """Little's law with what contact events reported, where the whole duration would say 25 hours."""
     ends = Curve([20 * HOUR, 25 * HOUR], [1.0, 500.0]) if opened else Curve([0.0], [0.0])
-    given = pace(jobs=jobs, chats=Chats(most=500, open=opened, ends=ends, lasted=840.0, seen=200))
+    given = pace(jobs=jobs, chats=Chats(most=500, open=opened, ends=ends, lasted=840.0))
     assert end(given, jobs, chat_seconds=25 * HOUR) == pytest.approx(seconds, rel=0.01, abs=2)
 
 
 def test_the_whole_duration_bounds_what_was_seen() -> None:
     """A chat ends at its assumed end at the latest, whatever older chats did when their duration was longer."""
     ends = Curve([60.0, 600.0], [1.0, 500.0])
-    given = pace(jobs=600, chats=Chats(most=500, open=500, ends=ends, lasted=7_200.0, seen=200))
+    given = pace(jobs=600, chats=Chats(most=500, open=500, ends=ends, lasted=7_200.0))
     assert end(given, 500, chat_seconds=HOUR) == pytest.approx(600.0)
     assert end(given, 600, chat_seconds=HOUR) == pytest.approx(HOUR + 14.4 + 585.6 * 99 / 499, abs=2)

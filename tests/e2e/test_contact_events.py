@@ -199,4 +199,11 @@ def test_status_is_for_people_too(stack: Harness) -> None:
         assert "contacts" in terminal.written
         assert INSTANCE_ID in terminal.written
     (plain,) = data_of(stack.run("contact-events", "status", "--json").stdout)
-    assert {"budget", "records_contacts", "outcomes", "matched", "last_events", "open_chats", "polls"} <= plain.keys()
+    assert {
+        "budget",
+        "records_contacts",
+        "outcomes",
+        "matched",
+        "last_events",
+        "open_chats",
+    } <= plain.keys()

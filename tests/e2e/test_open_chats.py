@@ -131,21 +131,17 @@ def test_what_contact_events_reported_takes_the_place_of_the_whole_duration() ->
         last_events={},
         open_chats={},
         lasted_seconds={values["instance_id"]: 840.0},
-        seen={values["instance_id"]: 200},
-        polls=0,
-        polled_at=None,
-        poll_error=None,
     )
     (check,) = open_chat_checks(settings, [seen])
     assert check.level is Level.WARNING
     assert check.finding == (
-        "2 calls a second of budget main keep 1,680 chats open if they last 14 min on average (last 200); 500 may be "
+        "2 calls a second of budget main keep 1,680 chats open if they last 14 min on average; 500 may be "
         "open, which carries 2,143 contacts an hour"
     )
 
-    warning = batch_warning(Sender.model_validate(values), 5_000, {}, 840.0, 200)
+    warning = batch_warning(Sender.model_validate(values), 5_000, {}, 840.0)
     assert warning.startswith(
-        "5,000 messages open 5,000 chats for 14 min on average (last 200), the instance holds 500: after these 2,143 "
+        "5,000 messages open 5,000 chats for 14 min on average, the instance holds 500: after these 2,143 "
         "an hour go out."
     )
     assert "expire" not in warning

@@ -54,8 +54,8 @@ STEP = """
 import os, threading
 from types import SimpleNamespace
 os.environ.update({environment!r})
-from outbound_chat_worker.celery import ContactEventsStep, app
-ContactEventsStep(SimpleNamespace(app=app)).start(None)
+from outbound_chat_worker.celery import ThreadsStep, app
+ThreadsStep(SimpleNamespace(app=app)).start(None)
 assert threading.active_count() == 1
 """
 """Starts the part of a worker that would read a queue."""

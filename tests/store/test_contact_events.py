@@ -224,7 +224,7 @@ def test_a_lost_index_is_written_again_by_the_next_event(ledger: Ledger) -> None
 def test_counts_that_another_program_wrote_hide_nothing(ledger: Ledger) -> None:
     name, most = ledger.key("contact_events"), "9" * 14
     ingest(ledger, ended("c-1"))
-    wrong = {"polled_ms": most, f"last:{INSTANCE}": most, "changed": "x", "matched:context": "-1", "polls": most}
+    wrong = {f"last:{INSTANCE}": most, "changed": "x", "matched:context": "-1"}
     ledger.redis.hset(name, mapping=wrong)
     status = ledger.run(scripts.read_contact_events(ledger.keys, [INSTANCE]))
     assert (status.outcomes["unmatched"], status.outcomes["changed"], status.matched) == (1, 0, {})

@@ -10,8 +10,8 @@ import pytest
 from outbound_chat.model.jobs import JobState
 from outbound_chat.store import scripts
 from outbound_chat_config import ContactEventSettings, Settings
-from outbound_chat_worker.contact_events.lost_ends import BudgetWatch, LostEnds
-from outbound_chat_worker.contact_events.sweeps import heard_until
+from outbound_chat_worker.contact_events.lost_ends import LostEnds, heard_until
+from outbound_chat_worker.contact_events.questions import Question
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT
 from tests.support.contacts import Contacts, ContactServer
@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 
 from .clocked import START_MS, ClockedLedger
 from .conftest import PREFIX
-from .ledger import BUDGET, HOUR_MS
+from .ledger import HOUR_MS
 from .test_contact_events import ended, ingest, moved
 
 INSTANCE, MINUTE_MS = "i-1", 60_000
@@ -44,11 +44,9 @@ class World:
         assert settings.contact_events
         return runtime, settings.contact_events
 
-    def watch(self, worker: str = "w-1", **wanted: Any) -> BudgetWatch:
+    def watch(self, **wanted: Any) -> LostEnds:
         """A worker. The pace of its questions follows the clock of the ledger."""
-        runtime, of_events = self.worker(**wanted)
-        clock = self.ledger.clock
-        return BudgetWatch(runtime, BUDGET, of_events, worker=worker, now=lambda: clock.now_ms / 1000)
+        return LostEnds(*self.worker(**wanted), now=lambda: self.ledger.clock.now_ms / 1000)
 
     def send(self, *contacts: str, chat_ms: int = 20 * HOUR_MS) -> list[str]:
         found = []
@@ -71,7 +69,7 @@ class World:
     def open(self) -> set[str]:
         return set(self.ledger.redis.zrange(self.ledger.key(f"chats:{INSTANCE}"), 0, -1))
 
-    def pass_time(self, ms: int, watch: BudgetWatch, steps: int = 1) -> None:
+    def pass_time(self, ms: int, watch: LostEnds, steps: int = 1) -> None:
         for _ in range(steps):
             self.ledger.clock.now_ms += ms
             watch.step()
@@ -153,7 +151,7 @@ def test_chats_that_stay_open_do_not_hide_the_others(world: World) -> None:
 def test_all_workers_together_keep_the_rate(world: World, rate: float, calls: int) -> None:
     """One worker at a time asks, at its pace; with 0 nobody does."""
     world.fill()
-    first, second = world.watch("w-1", describe_rate=rate), world.watch("w-2", describe_rate=rate)
+    first, second = world.watch(describe_rate=rate), world.watch(describe_rate=rate)
     for _ in range(8):
         world.pass_time(1_000, first)
         second.step()
@@ -162,11 +160,11 @@ def test_all_workers_together_keep_the_rate(world: World, rate: float, calls: in
 
 def test_another_worker_goes_on_where_one_has_died(world: World) -> None:
     world.fill()
-    world.pass_time(1_000, world.watch("w-1"))
+    world.pass_time(1_000, world.watch())
     assert world.ledger.redis.pttl(world.ledger.key("chat_watcher")) > 0
     world.ledger.redis.delete(world.ledger.key("chat_watcher"))
     world.contacts.end("c-0", world.ledger.clock.now_ms)
-    world.pass_time(1_000, world.watch("w-2"))
+    world.pass_time(1_000, world.watch())
     assert world.open() == {"c-1", "c-2", "c-3"}
 
 
@@ -209,8 +207,8 @@ def test_a_lack_of_permission_is_said_once_and_names_the_action(world: World, ca
     lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     (line,) = [line for line in lines if "DescribeContact" in line]
     assert line == (
-        f"DescribeContact {INSTANCE} is denied: ends of chats that no event reports are found late or not at all; "
-        "allow connect:DescribeContact, and restart the workers"
+        f"DescribeContact {INSTANCE} fails, so ends of chats that no event reports are found late or not at all: "
+        "AccessDeniedException: no; allow connect:DescribeContact; trying again"
     )
     assert len(world.open()) == CHATS
 
@@ -226,7 +224,7 @@ def test_throttled_questions_pause_without_a_word(world: World, caplog: pytest.L
     world.pass_time(900, watch, steps=2)
     assert world.contacts.asked == []
     world.pass_time(300, watch)
-    assert world.contacts.asked == ["c-0"]
+    assert len(world.contacts.asked) == 1
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
@@ -242,7 +240,7 @@ def test_throttled_questions_pause_without_a_word(world: World, caplog: pytest.L
     ],
 )
 def test_what_was_heard_ends_where_a_gap_begins(is_open: int, last: int, swept: int, heard: int) -> None:
-    one = scripts.WatchedInstance(now_ms=100, open=is_open, full=False, last_ms=last, swept_ms=swept)
+    one = scripts.WatchedInstance(now_ms=100, open=is_open, last_ms=last, swept_ms=swept)
     assert heard_until(one, 10) == heard
 
 
@@ -272,6 +270,7 @@ def test_a_search_finds_what_ended_while_no_events_came(world: World) -> None:
     assert len(world.contacts.searched) == 1
     world.pass_time(1_000, watch, steps=3)
     assert [request.get("NextToken") for request in world.contacts.searched] == [None, "3"]
+    assert world.contacts.searched[1]["TimeRange"] == times, "a token is only good for the same request"
     assert world.ledger.head(second)[22]["legs"]["c-1"][0] == heard_ms
     assert world.ledger.redis.exists(world.ledger.key("contact:x-0")) == 0
 
@@ -288,15 +287,99 @@ def test_a_search_continues_where_a_worker_has_died(world: World) -> None:
         world.contacts.end(f"c-{place}", world.ledger.clock.now_ms)
     world.contacts.page = 2
     world.ledger.clock.now_ms += 15 * MINUTE_MS
-    world.watch("w-1").step()
+    world.watch(describe_rate=0).step()
     assert world.open() == {"c-2", "c-3"}
     assert world.field(f"swept:{INSTANCE}") == str(world.ledger.clock.now_ms - 25 * MINUTE_MS)
 
     world.ledger.redis.delete(world.ledger.key("chat_watcher"))
-    world.watch("w-2").step()
+    world.watch(describe_rate=0).step()
     assert world.open() == {"c-3"}
     first, second = (request["TimeRange"]["StartTime"] for request in world.contacts.searched)
     assert second > first
+
+
+def test_another_worker_ends_a_search_although_events_come_again(world: World) -> None:
+    """What is left may be shorter than a gap, and is no less missed."""
+    world.fill()
+    ingest(world.ledger, ended("x-1"))
+    for place, minutes in enumerate((30, 25, 5)):
+        world.ledger.clock.now_ms += minutes * MINUTE_MS
+        world.contacts.end(f"c-{place}", world.ledger.clock.now_ms)
+    world.contacts.page = 2
+    world.ledger.clock.now_ms += 2 * MINUTE_MS
+    world.watch(describe_rate=0).step()
+    assert world.open() == {"c-2", "c-3"}
+
+    ingest(world.ledger, ended("x-2"))
+    world.ledger.redis.delete(world.ledger.key("chat_watcher"))
+    world.watch(describe_rate=0).step()
+    assert world.open() == {"c-3"}
+
+
+def test_instances_of_a_budget_take_turns(world: World) -> None:
+    """They share the rate of the questions."""
+    one = world.values["senders"]["sms"]
+    world.values["senders"] = {"sms": one, "other": {**one, "instance_id": "i-2"}}
+    world.fill()
+    name = world.ledger.key("chats:i-2")
+    world.ledger.redis.zadd(name, {f"o-{place}": START_MS + 9 * HOUR_MS for place in range(CHATS)})
+    world.ledger.redis.expire(name, 3_600)
+    watch = world.watch()
+    world.pass_time(1_000, watch, steps=4)
+    assert {contact[0] for contact in world.contacts.asked} == {"c", "o"}
+
+
+def test_a_contact_for_which_aws_has_no_answer_does_not_hide_the_others(world: World) -> None:
+    world.fill()
+    world.contacts.fails_for = "c-0"
+    world.contacts.end("c-2", world.ledger.clock.now_ms)
+    world.pass_time(10_000, world.watch(), steps=4)
+    assert world.open() == {"c-0", "c-1", "c-3"}
+
+
+def test_credentials_are_looked_for_again_while_nothing_is_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full instance gets no other call that would notice that they have expired."""
+    monkeypatch.setattr("outbound_chat_worker.connect._YOUNG_SECONDS", -1.0)
+    world.fill()
+    watch = world.watch()
+    world.contacts.refusal = (403, "ExpiredTokenException")
+    world.pass_time(1_000, watch)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "renewed")
+    world.contacts.refusal = None
+    world.pass_time(MINUTE_MS, watch)
+    assert "Credential=renewed/" in world.contacts.authorization
+
+
+def test_what_a_search_finds_of_others_leaves_nothing(world: World) -> None:
+    """Neither facts that wait for a job, nor a count of events: none came."""
+    world.fill()
+    ingest(world.ledger, ended("c-0"))
+    unmatched = world.field("unmatched")
+    world.contacts.begin("x-0", START_MS)
+    world.contacts.end("x-0", world.ledger.clock.now_ms)
+    world.pass_time(20 * MINUTE_MS, world.watch(describe_rate=0))
+    assert len(world.contacts.searched) == 1
+    assert world.ledger.redis.exists(world.ledger.key("contact:x-0")) == 0
+    assert world.field("unmatched") == unmatched
+
+
+def test_a_question_that_fails_for_days_stays_patient(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in SANDBOX_ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    now = 0.0
+    runtime, _ = world.worker()
+    question = Question(runtime, "DescribeContact", lambda client: client.describe_contact, 1.0, lambda: now)
+    of_sender = runtime.settings.senders["sms"]
+    for _ in range(1_100):
+        assert question.ask(of_sender, ContactId="c-0") is None
+        now += 3_600
+    now -= 3_590
+    assert not question.is_due
+    now += 60
+    assert question.is_due
+    assert "AWS" in caplog.text
 
 
 def test_the_thread_of_a_worker_looks_and_stops_at_once(world: World) -> None:

@@ -14,6 +14,10 @@ class Contacts:
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
     refusal: tuple[int, str] | None = None
     """Status and code with which it answers everything."""
+    fails_for: str = ""
+    """A ContactId about which it answers with a fault of its own."""
+    authorization: str = ""
+    """The header of the last request."""
     asked: list[str] = field(default_factory=list)
     """ContactIds in DescribeContact."""
     searched: list[dict[str, Any]] = field(default_factory=list)
@@ -35,6 +39,8 @@ class Contacts:
 
     def describe(self, contact: str) -> tuple[int, dict[str, Any]]:
         self.asked.append(contact)
+        if contact == self.fails_for:
+            return 500, {"__type": "InternalServiceException", "Message": "no"}
         found = self.known.get(contact)
         return (200, {"Contact": found}) if found else (404, {"__type": "ResourceNotFoundException", "Message": "gone"})
 
@@ -90,6 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, answer: Any) -> None:
         contacts = self.server.contacts
+        contacts.authorization = self.headers.get("Authorization", "")
         contacts.arrived.set()
         contacts.answers.wait()
         if contacts.refusal:

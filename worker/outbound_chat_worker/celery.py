@@ -8,6 +8,7 @@ import atexit
 import logging
 import threading
 import warnings
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from outbound_chat_config import SentinelAddress, Settings, SettingsError, load_
 from outbound_chat_worker import celery_logs
 from outbound_chat_worker.isolated_celery import ApartApp
 from outbound_chat_worker.publisher import PumpPublisher
-from outbound_chat_worker.runtime import get_runtime, stopping
+from outbound_chat_worker.runtime import Runtime, get_runtime, stopping
 from outbound_chat_worker.waker.waker import Waker
 
 QUEUE = "outbound-chat"
@@ -171,32 +172,15 @@ class WakerStep(bootsteps.StartStopStep):
         parent.timer.call_repeatedly(TURN_SECONDS, lambda: None)
 
 
-class ContactEventsStep(bootsteps.StartStopStep):
-    """Reads contact events and opt-out lists in the worker's main process, and looks for ends that none reported."""
+class ThreadsStep(bootsteps.StartStopStep):
+    """Runs what else the settings want in threads of the worker's main process: contact events and opt-out lists."""
 
-    requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
-
-    def __init__(self, parent: Any, **options: Any) -> None:
-        """Begins with no thread."""
-        self.parts: list[Any] = []
-        super().__init__(parent, **options)
+    requires = ("celery.worker.components:Pool",)
+    parts: Sequence[Any] = ()
 
     def start(self, parent: Any) -> None:  # noqa: ARG002  # given by Celery
-        """Starts what the settings want."""
-        runtime = get_runtime()
-        wanted, senders = runtime.settings.contact_events, runtime.settings.senders.values()
-        if wanted and any(sender.max_open_chats for sender in senders):
-            from outbound_chat_worker.contact_events.lost_ends import LostEnds  # noqa: PLC0415  # only where it is used
-
-            self.parts.append(LostEnds(runtime, wanted))
-        if wanted and wanted.queue_url:
-            from outbound_chat_worker.contact_events.poller import QueuePoller  # noqa: PLC0415  # only where it is used
-
-            self.parts.append(QueuePoller(runtime, wanted))
-        if every := runtime.settings.opt_outs.every:
-            from outbound_chat_worker.opt_outs.schedule import OptOutSchedule  # noqa: PLC0415  # only where it is used
-
-            self.parts.append(OptOutSchedule(runtime, every))
+        """Starts the threads after the pool, so that forks don't copy them."""
+        self.parts = tuple(_parts(get_runtime()))
         for part in self.parts:
             part.start()
 
@@ -204,6 +188,24 @@ class ContactEventsStep(bootsteps.StartStopStep):
         """Stops them, one after the other."""
         for part in self.parts:
             part.stop()
+
+
+def _parts(runtime: Runtime) -> Iterator[Any]:
+    """Yields what looks for lost ends, reads contact events and reads opt-out lists; each is imported if it is used."""
+    settings = runtime.settings
+    wanted = settings.contact_events
+    if wanted and any(sender.max_open_chats for sender in settings.senders.values()):
+        from outbound_chat_worker.contact_events.lost_ends import LostEnds  # noqa: PLC0415
+
+        yield LostEnds(runtime, wanted)
+    if wanted and wanted.queue_url:
+        from outbound_chat_worker.contact_events.poller import QueuePoller  # noqa: PLC0415
+
+        yield QueuePoller(runtime, wanted)
+    if every := settings.opt_outs.every:
+        from outbound_chat_worker.opt_outs.schedule import OptOutSchedule  # noqa: PLC0415
+
+        yield OptOutSchedule(runtime, every)
 
 
 class BrokerStep(bootsteps.StartStopStep):
@@ -216,7 +218,7 @@ class BrokerStep(bootsteps.StartStopStep):
         _notices.over("broker", "Celery's broker is reachable again")
 
 
-app.steps["worker"].update({WakerStep, ContactEventsStep})
+app.steps["worker"].update({WakerStep, ThreadsStep})
 app.steps["consumer"].add(BrokerStep)
 celeryd_init.connect(celery_logs.begin, weak=False)
 

@@ -87,10 +87,11 @@ class Connect:
     def __init__(self, settings: WorkerSettings, *, budgets: int = 1) -> None:
         """`budgets`: the number of budgets that may share a client."""
         silence_debug_logs()
-        self.config = Config(
+        self._read_seconds = settings.read_timeout.total_seconds()
+        self._config = Config(
             retries={"total_max_attempts": 1, "mode": "standard"},
             connect_timeout=settings.connect_timeout.total_seconds(),
-            read_timeout=settings.read_timeout.total_seconds(),
+            read_timeout=self._read_seconds,
             # A pool smaller than the threads, one of which asks about chats, would pay a TLS handshake a call.
             max_pool_connections=settings.threads * settings.pumps * budgets + 1,
             tcp_keepalive=True,
@@ -111,7 +112,9 @@ class Connect:
         Raises:
             botocore.exceptions.BotoCoreError: the client can't be created. `start_chat` will raise the same.
         """
-        return self._client(sender)
+        self.call.client = None
+        self.call.client = self._client(sender)
+        return self.call.client
 
     def start_chat(self, sender: Sender, request: dict[str, Any], *, leaves_by: float = math.inf) -> str:
         """Makes the call and returns the ContactId. `leaves_by`: latest `time.monotonic()` at which it may be sent.
@@ -143,7 +146,14 @@ class Connect:
         """Makes a client of another service, or for other operations, which the caller closes."""
         with self._lock:
             make: Any = session_of(sender).client  # its overloads want a literal
-            return make(service, config=self.config, **options)
+            return make(service, config=self._config, **options)
+
+    def queue_client(self, wanted: ContactEventSettings, *, wait_seconds: int = 0) -> Any:
+        """Makes a client of SQS for the queue of contact events. `wait_seconds`: how long a receive may wait."""
+        config = self._config.merge(Config(read_timeout=wait_seconds + self._read_seconds))
+        # Without the lock: a slow search for its credentials must not delay calls.
+        session = session_of(wanted.model_copy(update={"region": wanted.queue_region}))
+        return session.client("sqs", config=config, endpoint_url=wanted.endpoint_url)
 
     def identity(self, sender: Sender) -> str:
         """Returns the ARN of the sender's credentials from STS. Raises one of `UNANSWERED`."""
@@ -184,7 +194,7 @@ class Connect:
         if time.monotonic() < self._missing_until.get(identity_of(sender), 0.0):
             raise NoCredentialsError
         try:
-            client = session_of(sender).client("connect", config=self.config, endpoint_url=sender.endpoint_url)
+            client = session_of(sender).client("connect", config=self._config, endpoint_url=sender.endpoint_url)
         except NoCredentialsError:
             self._missing_until[identity_of(sender)] = time.monotonic() + _MISSING_SECONDS
             raise

@@ -65,7 +65,7 @@ def _warnings(flight: Preflight, sender: Sender, rows: JobFile) -> list[str]:
         found.append("no worker is running; times assume that one were")
     if flight.held_by:
         found.append(f"{flight.held_by}; times assume that the hold ends now")
-    chats = batch_warning(sender, flight.accepted, rows.own_minutes, flight.chats_lasted_seconds, flight.chats_seen)
+    chats = batch_warning(sender, flight.accepted, rows.own_minutes, flight.chats_lasted_seconds)
     return [*found, *(warning for warning in (chats, rows.warning) if warning)]
 
 
@@ -104,7 +104,7 @@ def print_preflight(
         out.print(f"starts  {when(flight.starts_at)}{rate}")
         out.print(f"ends    {when(flight.ends_at)}, {lasts} later")
     if flight.chats_lasted_seconds is not None:
-        out.print(f"chats   lasted {mean_of(flight.chats_lasted_seconds, flight.chats_seen)}, as the times assume")
+        out.print(f"chats   lasted {mean_of(flight.chats_lasted_seconds)}, as the times assume")
     if flight.expiring:
         out.print(f"\n{flight.expiring:,} would expire before they are sent:")
         late = make_table("line", "expires", "its turn", numbers=["line"])

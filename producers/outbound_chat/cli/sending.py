@@ -81,8 +81,8 @@ class Sending:
         chats = batch_warning(sender, receipt.accepted, self._rows.own_minutes)
         if chats:
             events = self._campaign.chat.contact_event_status()
-            known = chats_lasted(events, sender.budget, sender.instance_id)
-            chats = batch_warning(sender, receipt.accepted, self._rows.own_minutes, *known)
+            lasted = chats_lasted(events, sender.budget, sender.instance_id)
+            chats = batch_warning(sender, receipt.accepted, self._rows.own_minutes, lasted)
         for warning in (self._rows.warning, chats):
             if warning:
                 warn(warning)

@@ -206,5 +206,3 @@ class Preflight:
     chats_lasted_seconds: float | None = None
     """How long chats of the instance lasted on average, as the times assume; None: not known, or its chats are not
     counted, so the times assume that each lasts its whole duration."""
-    chats_seen: int = 0
-    """Of how many chats, at most the last 200."""

@@ -110,11 +110,3 @@ class ContactEventStatus:
     """Instance of a sender → its open chats, if they are counted."""
     lasted_seconds: Mapping[str, float] = field(default_factory=dict)
     """Instance of a sender → how long its chats lasted on average, while events come and if 20 were seen."""
-    seen: Mapping[str, int] = field(default_factory=dict)
-    """Instance of a sender → of how many chats, at most the last 200."""
-    polls: int
-    """How often workers received from the queue; 0: there is no queue, or no worker reads it."""
-    polled_at: datetime | None
-    """When a worker last recorded that it reads the queue, exact to half a minute; None: never."""
-    poll_error: str | None
-    """Code of the error with which the last receive failed; None: it worked."""

@@ -19,6 +19,6 @@ def after(time: timedelta) -> str:
     return f"in {length_of(time)}" if time >= timedelta(seconds=0.1) else "now"
 
 
-def mean_of(seconds: float, seen: int) -> str:
-    """Returns how long something lasted and how that is known: `14 min on average (last 200)`."""
-    return f"{length_of(timedelta(seconds=seconds))} on average (last {seen})"
+def mean_of(seconds: float) -> str:
+    """Returns how long chats lasted: `14 min on average`."""
+    return f"{length_of(timedelta(seconds=seconds))} on average"

@@ -11,7 +11,7 @@ from botocore.exceptions import NoCredentialsError
 from outbound_chat.cli.output import number_of
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat_config import Settings
-from outbound_chat_worker.connect import UNANSWERED, Connect, session_of
+from outbound_chat_worker.connect import UNANSWERED, Connect
 
 _SUBJECT = "queue of contact events"
 _WAITING = "ApproximateNumberOfMessages"
@@ -28,8 +28,7 @@ def contact_queue_checks(settings: Settings, connect: Connect) -> Iterator[Check
         yield Check(_SUBJECT, Level.OK, f"not asked: it is at {wanted.endpoint_url}")
         return
     try:
-        of_region = session_of(wanted.model_copy(update={"region": wanted.queue_region}))
-        with closing(of_region.client("sqs", config=connect.config, endpoint_url=wanted.endpoint_url)) as sqs:
+        with closing(connect.queue_client(wanted)) as sqs:
             found = _attributes(sqs, wanted.queue_url)
             waits = number_of(int(found.get(_WAITING, 0)), "message waits", "messages wait")
             yield Check(_SUBJECT, Level.OK, f"{wanted.queue_url}: {waits}")

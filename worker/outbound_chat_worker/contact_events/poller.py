@@ -1,26 +1,23 @@
-"""Reads contact events from an SQS queue, in threads of a worker's main process, and applies them.
+"""Reads contact events from an SQS queue, in a thread of a worker's main process, and applies them.
 
 It does not know what events mean. The main idea: an event is deleted only after Redis has applied or counted it; what
 is not deleted comes back after the visibility timeout of the queue, and applying an event twice changes nothing.
 """
 
 import threading
-import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from operator import methodcaller
 from typing import Any
 
-from botocore.config import Config
-from botocore.exceptions import ClientError
-
 from outbound_chat.client import OutboundChat
-from outbound_chat.model.contact_events import Outcome
+from outbound_chat.contact_events import KnownSources, read_event
+from outbound_chat.model.contact_events import Change, Outcome
 from outbound_chat.model.errors import StoreError, StoreUnavailable
-from outbound_chat.store import scripts
 from outbound_chat_config import ContactEventSettings, RetrySettings
 from outbound_chat_worker.backoff import backoff
-from outbound_chat_worker.connect import UNANSWERED, session_of
-from outbound_chat_worker.pump.retry import judge
+from outbound_chat_worker.connect import UNANSWERED
 from outbound_chat_worker.redaction import redact
 from outbound_chat_worker.runtime import Runtime
 
@@ -28,9 +25,6 @@ WAITS = (5, 30, 120, 600)
 """Seconds after which an event comes back of which no job is known: the result of its call may not be recorded yet."""
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
 POLL_SECONDS, MOST_MESSAGES = 20, 10
-MOST_THREADS = 8
-"""Receives that may be in flight. One is enough until it returns as many messages as it may."""
-NOTE_SECONDS = 5.0
 _BACKOFF = RetrySettings(base=timedelta(seconds=1), cap=timedelta(minutes=1))
 _SUBJECT = "contact events"
 
@@ -47,117 +41,90 @@ class QueuePoller:
         poll_seconds: int = POLL_SECONDS,
     ) -> None:
         """`waits`: in seconds, one for each time that an event comes back. `poll_seconds`: how long a receive waits."""
-        self._runtime, self._url = runtime, wanted.queue_url
-        self._settings = wanted.model_copy(update={"region": wanted.queue_region})
+        self._runtime, self._wanted, self._url = runtime, wanted, wanted.queue_url
         self._waits, self._poll_seconds = waits, poll_seconds
         self._chat = OutboundChat.from_settings(runtime.settings, store=runtime.store)
-        self._budget = min(runtime.settings.budgets)
-        """That where the state of the poller is recorded."""
-        read_timeout = poll_seconds + runtime.settings.worker.read_timeout.total_seconds()
-        self._config = runtime.connect.config.merge(
-            Config(read_timeout=read_timeout, max_pool_connections=MOST_THREADS)
-        )
+        self._known = KnownSources.of(runtime.settings)
         self._sqs: Any = None
-        self._lock = threading.Lock()
-        self._polls = self._returned = 0
-        self._error = ""
-        self._note_at = 0.0
-        """`time.monotonic()` at which the state is recorded again."""
         self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self._busy: set[threading.Thread] = set()
-        """Those that have messages at hand."""
-
-    def start(self) -> None:
-        """Starts the first thread; returns immediately."""
-        self._add_thread(stays=True)
+        self._applying = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="contact-events", daemon=True)
+        self.start = self._thread.start
 
     def stop(self) -> None:
         """Stops; returns when the messages at hand are done. It does not wait for a receive that waits for messages."""
         self._stop.set()
-        for thread in list(self._busy):
-            thread.join(self._runtime.store.seconds)
+        if self._applying.acquire(timeout=self._runtime.store.seconds):
+            self._applying.release()
 
-    def _add_thread(self, *, stays: bool = False) -> None:
-        with self._lock:
-            self._threads = [thread for thread in self._threads if thread.is_alive()]
-            if len(self._threads) < MOST_THREADS:
-                name = f"contact-events-{len(self._threads)}"
-                self._threads.append(threading.Thread(target=self._run, args=(stays,), name=name, daemon=True))
-                self._threads[-1].start()
-
-    def _run(self, stays: bool) -> None:
+    def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
-            found = self.turn()
-            failures = failures + 1 if found is None else 0
+            failures = failures + 1 if self.turn() is None else 0
             if failures:
                 self._stop.wait(backoff(failures, _BACKOFF).total_seconds())
-            elif found == MOST_MESSAGES:
-                self._add_thread()
-            elif not (found or stays):
-                return
 
     def turn(self) -> int | None:
         """Receives messages, applies and deletes them; returns how many came. None: it failed, as it has logged."""
         try:
-            # First: while Redis is down, a receive would only bring messages nearer to the dead-letter queue.
-            if time.monotonic() >= self._note_at:
-                self.note()
-            found = self._receive()
+            # While Redis is down, a receive would only bring messages nearer to the dead-letter queue.
+            for budget in self._runtime.settings.budgets:
+                self._runtime.store.ask(methodcaller("exists", self._runtime.keys(budget).base))
+            messages = self._receive()
+            with self._applying:
+                # After a stop they come back by themselves.
+                done = self._stop.is_set() or self.apply(messages)
         except StoreError as error:
-            self._runtime.store_failed(self._budget, error)
-            self._note_at = 0.0
+            self._runtime.store_failed(min(self._runtime.settings.budgets), error)
+            return None
         except Exception as error:  # noqa: BLE001  # logged, with its traceback if it is no known one
-            self._failed(error)
-        else:
-            return found
-        return None
+            self._sqs = None  # the next one looks for credentials again
+            is_known = isinstance(error, UNANSWERED)
+            reason = redact(str(error)) if is_known else type(error).__name__
+            text = f"contact events can't be read from the queue: {reason}; trying again"
+            self._runtime.notices.note(_SUBJECT, text, error=None if is_known else error)
+            return None
+        if done and self._runtime.notices.open:
+            self._runtime.notices.over(_SUBJECT, "contact events are read from the queue again")
+        return len(messages) if done else None
 
-    def _receive(self) -> int | None:
+    def _receive(self) -> list[dict[str, Any]]:
         answer = self._client().receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=MOST_MESSAGES,
             WaitTimeSeconds=self._poll_seconds,
             MessageSystemAttributeNames=["ApproximateReceiveCount"],
         )
-        messages = answer.get("Messages", [])
-        thread = threading.current_thread()
-        self._busy.add(thread)
-        try:
-            # After a stop they come back by themselves.
-            done = self._stop.is_set() or self.apply(messages)
-        finally:
-            self._busy.discard(thread)
-        with self._lock:
-            self._polls += 1
-            if done:
-                self._error = ""
-        if done and self._runtime.notices.open:
-            self._runtime.notices.over(_SUBJECT, "contact events are read from the queue again")
-        return len(messages) if done or not messages else None
+        return list(answer.get("Messages", []))
 
     def apply(self, messages: Sequence[dict[str, Any]]) -> bool:
         """Applies and deletes messages; returns whether all is well."""
         outcomes = self._ingest([message.get("Body", "") for message in messages])
-        over, back = [], []
+        over, back, returned = [], [], []
         for place, (message, outcome) in enumerate(zip(messages, outcomes, strict=True)):
             entry = {"Id": str(place), "ReceiptHandle": message["ReceiptHandle"]}
             times = int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1))
             if outcome is Outcome.UNMATCHED and times <= len(self._waits):
                 back.append({**entry, "VisibilityTimeout": self._waits[times - 1]})
+                returned.append(message.get("Body", ""))
             elif outcome:
                 over.append(entry)
-        with self._lock:
-            self._returned += len(back)
         sqs, failed = self._client(), list[dict[str, Any]]()
         for call, entries in ((sqs.delete_message_batch, over), (sqs.change_message_visibility_batch, back)):
             failed += call(QueueUrl=self._url, Entries=entries).get("Failed", []) if entries else []
         if failed:
-            code = self._error = failed[0].get("Code", "")
-            text = f"contact events stay in the queue: {len(failed)} could not be deleted or deferred ({code})"
-            self._runtime.notices.note(_SUBJECT, text)
+            what = f"{len(failed)} could not be deleted or deferred ({failed[0].get('Code', '')})"
+            self._runtime.notices.note(_SUBJECT, f"contact events stay in the queue: {what}")
+        self._count_once(returned)
         return not failed and all(outcomes)
+
+    def _count_once(self, bodies: Sequence[str]) -> None:
+        """Takes back that events were counted as unmatched, since they will be counted when they come back."""
+        changes = [read_event(body, self._known) for body in bodies]
+        budgets = Counter(budget for one in changes if isinstance(one, Change) for budget in one.budgets)
+        for budget, number in budgets.items():
+            name = f"{self._runtime.keys(budget).base}contact_events"
+            self._runtime.store.ask(methodcaller("hincrby", name, Outcome.UNMATCHED.value, -number))
 
     def _ingest(self, bodies: Sequence[str]) -> Sequence[Outcome | None]:
         """Returns the outcome of each; None for one that can't be applied, which stays in the queue."""
@@ -168,34 +135,13 @@ class QueuePoller:
         except Exception as error:  # noqa: BLE001  # logged
             if len(bodies) > 1:
                 return [outcome for body in bodies for outcome in self._ingest([body])]
-            self._error = type(error).__name__
-            reason = error if isinstance(error, StoreError) else self._error
+            unexpected = None if isinstance(error, StoreError) else error
+            reason = type(error).__name__ if unexpected else error
             text = f"a contact event can't be applied and stays in the queue: {reason}"
-            self._runtime.notices.note(_SUBJECT, text, error=None if isinstance(error, StoreError) else error)
+            self._runtime.notices.note(_SUBJECT, text, error=unexpected)
             return [None]
 
     def _client(self) -> Any:
-        with self._lock:
-            if self._sqs is None:
-                session = session_of(self._settings)
-                self._sqs = session.client("sqs", config=self._config, endpoint_url=self._settings.endpoint_url)
-            return self._sqs
-
-    def _failed(self, error: Exception) -> None:
-        code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
-        with self._lock:
-            if judge(error, left=False).rule.refresh_credentials:
-                self._sqs = None  # the next one looks for credentials again
-            self._error, self._note_at = code or type(error).__name__, 0.0
-        is_known = isinstance(error, UNANSWERED)
-        text = f"contact events can't be read from the queue: {redact(str(error)) if is_known else self._error}"
-        self._runtime.notices.note(_SUBJECT, f"{text}; trying again", error=None if is_known else error)
-
-    def note(self) -> None:
-        """Records in Redis how the queue is read."""
-        with self._lock:
-            keys = self._runtime.keys(self._budget)
-            call = scripts.note_polls(keys, polls=self._polls, returned=self._returned, error=self._error)
-            self._runtime.store.run(call)
-            self._polls = self._returned = 0
-            self._note_at = time.monotonic() + NOTE_SECONDS
+        if self._sqs is None:
+            self._sqs = self._runtime.connect.queue_client(self._wanted, wait_seconds=self._poll_seconds)
+        return self._sqs

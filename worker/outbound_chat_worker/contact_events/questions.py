@@ -15,8 +15,7 @@ Method: TypeAlias = Callable[[Any], Callable[..., Any]]
 """Returns the method of an operation, of a client of boto3."""
 Clock: TypeAlias = Callable[[], float]
 """In seconds."""
-LONGEST_SECONDS = 60.0
-"""Longest pause after errors, which doubles with each."""
+_MOST_DOUBLINGS = 6
 
 
 class Question:
@@ -28,11 +27,11 @@ class Question:
         self._seconds = 1 / per_second if per_second else 0.0
         self._next_at = 0.0
         self._failures = 0
-        self._denied: set[str] = set()
 
-    def may_ask(self, sender: Sender) -> bool:
-        """Returns whether the next call is due, and allowed."""
-        return bool(self._seconds) and sender.instance_id not in self._denied and self._now() >= self._next_at
+    @property
+    def is_due(self) -> bool:
+        """Whether the next call may be made now."""
+        return bool(self._seconds) and self._now() >= self._next_at
 
     def ask(self, sender: Sender, **request: Any) -> Mapping[str, Any] | None:
         """Returns the answer: empty if AWS knows nothing of what it names; None if there is none, as it has logged."""
@@ -52,16 +51,15 @@ class Question:
         verdict = judge(error)
         if verdict.aws_code == "ResourceNotFoundException":
             return {}
-        code = verdict.rule.code
-        if code == "access_denied" and getattr(error, "operation_name", "") == self._operation:
-            self._denied.add(sender.instance_id)
-            fix = f"allow connect:{self._operation}, and restart the workers"
-            text = f"{subject} is denied: ends of chats that no event reports are found late or not at all; {fix}"
-            self._runtime.notices.note(subject, text)
-            return None
+        if verdict.rule.refresh_credentials:
+            # While an instance is full there may be no other call that finds new ones.
+            self._runtime.connect.forget_credentials(sender)
         self._failures += 1
-        self._next_at = self._now() + min(LONGEST_SECONDS, max(1.0, self._seconds) * 2**self._failures)
-        if code != "throttled":
-            details = ": ".join(filter(None, (verdict.aws_code, verdict.message)))
-            self._runtime.notices.note(subject, f"{subject} fails: {details or verdict.rule.reason}; retrying")
+        self._next_at = self._now() + max(self._seconds, 2.0 ** min(self._failures, _MOST_DOUBLINGS))
+        if verdict.rule.code != "throttled":
+            details = ": ".join(filter(None, (verdict.aws_code, verdict.message))) or verdict.rule.reason
+            if verdict.rule.code == "access_denied" and getattr(error, "operation_name", "") == self._operation:
+                details += f"; allow connect:{self._operation}"
+            late = "ends of chats that no event reports are found late or not at all"
+            self._runtime.notices.note(subject, f"{subject} fails, so {late}: {details}; trying again")
         return None

@@ -17,7 +17,7 @@ from outbound_chat.model.times import to_ms
 from outbound_chat_config import Sender
 
 WHILE_FULL, WHILE_ROOM = 1.25, 2.0
-"""How many times as old as when it was last known to be open a chat must be: while jobs wait for a place, and else."""
+"""How many times as old as when it was last asked about a chat must be: while no other chat may begin, and else."""
 _NEW_MS = 10_000
 """Added to all ages: a second more says little of a chat that has just begun."""
 _FIRST_YEAR = 1971
@@ -28,12 +28,12 @@ class _Chat:
     began_ms: int
     """The latest that it may have begun."""
     ends_ms: float
-    open_ms: int
-    """When it was last known to be open."""
+    asked_ms: int
+    """When it was last asked about, or at first: when it was last known to be open."""
 
     def growth(self, now_ms: int) -> float:
         """Returns how many times as old it is as it was then."""
-        return (now_ms - self.began_ms + _NEW_MS) / (self.open_ms - self.began_ms + _NEW_MS)
+        return (now_ms - self.began_ms + _NEW_MS) / (self.asked_ms - self.began_ms + _NEW_MS)
 
 
 class Suspects:
@@ -45,32 +45,28 @@ class Suspects:
         # Those that were open before somebody looked may be asked about at once.
         self._before_ms = _NEW_MS // 2
 
-    def update(self, chats: Iterable[tuple[str, float]], now_ms: int) -> None:
-        """Takes the open chats as they are now, each with its assumed end."""
-        known, open_ms = self._chats, now_ms - self._before_ms
-        self._chats = {contact: known.get(contact) or _Chat(now_ms, ends_ms, open_ms) for contact, ends_ms in chats}
-        self._before_ms = 0
+    def next(self, chats: Iterable[tuple[str, float]], now_ms: int, least_growth: float) -> str | None:
+        """Returns the chat that is likeliest to have ended; None: none has grown so much older.
 
-    def next(self, now_ms: int, least_growth: float) -> str | None:
-        """Returns the chat that is likeliest to have ended; None: none has grown so much older."""
+        `chats`: the open ones, each with its assumed end. It counts as asked about.
+        """
+        known, asked_ms = self._chats, now_ms - self._before_ms
+        self._chats = {contact: known.get(contact) or _Chat(now_ms, ends_ms, asked_ms) for contact, ends_ms in chats}
+        self._before_ms = 0
         due = ((-chat.growth(now_ms), chat.ends_ms, contact) for contact, chat in self._chats.items())
         growth, _, contact = min(due, default=(0.0, 0.0, None))
-        return contact if growth <= -least_growth else None
+        if contact is None or growth > -least_growth:
+            return None
+        # Whatever the answer: one about which AWS never gives any must not hide the others.
+        self._chats[contact].asked_ms = now_ms
+        return contact
 
-    def known_for_ms(self, contact: str, now_ms: int) -> int:
-        """Returns how old the chat is at least."""
-        return now_ms - self._chats[contact].began_ms
-
-    def note_open(self, contact: str, now_ms: int, began: datetime | None = None) -> None:
-        """Notes that a chat is still open. `began`: when it began, if AWS said so."""
+    def age_ms(self, contact: str, now_ms: int, began: datetime | None = None) -> int:
+        """Returns how old a chat of the last look is at least. `began`: when it began, if AWS said so."""
         chat = self._chats[contact]
         if began:
             chat.began_ms = min(chat.began_ms, to_ms(began))
-        chat.open_ms = now_ms
-
-    def forget(self, contact: str) -> None:
-        """Forgets a chat that has ended."""
-        del self._chats[contact]
+        return now_ms - chat.began_ms
 
 
 def changes_of(contact: Mapping[str, Any], sender: Sender, known: KnownSources) -> list[Change]:
@@ -99,6 +95,9 @@ def changes_of(contact: Mapping[str, Any], sender: Sender, known: KnownSources) 
     ]
     events.append({**contact, **same, "eventType": "DISCONNECTED", "contactId": contact["Id"]})
     found = (read_event(json.dumps(event, default=str), known) for event in events)
+    # A search also finds contacts that are not ours: nothing of them is kept.
     return [
-        replace(one, place=replace(one.place, asked=True)) for one in found if isinstance(one, Change) and one.place
+        replace(one, waits_at="", place=replace(one.place, asked=True))
+        for one in found
+        if isinstance(one, Change) and one.place
     ]

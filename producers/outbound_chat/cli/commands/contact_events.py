@@ -13,7 +13,7 @@ from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.files.event_file import EventFile
 from outbound_chat.cli.files.row_file import STANDARD_INPUT
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import end_with, number_of, out, print_json, talk, warn, when
+from outbound_chat.cli.output import end_with, number_of, out, print_json, talk, warn
 from outbound_chat.cli.progress import count_progress, file_progress
 from outbound_chat.cli.tables import make_table, print_record, print_table, time_cell
 from outbound_chat.client import OutboundChat
@@ -100,8 +100,8 @@ def _report(counts: Counter[Outcome], faults: Sequence[FieldError], silent: Iter
 def status(*, as_json: Json = False) -> None:
     """Show how contact events arrive, and what became of them.
 
-    Shows the outcomes of events, the last event and open chats of each instance, how workers read the queue, and the
-    receipts of each source number within 24 hours.
+    Shows the outcomes of events, the last event and open chats of each instance, and the receipts of each source
+    number within 24 hours.
 
     $ outbound-chat contact-events status
     """
@@ -111,11 +111,11 @@ def status(*, as_json: Json = False) -> None:
     if as_json:
         print_json([{**asdict(one), "receipts": [of for of in receipts if of.budget == one.budget]} for one in found])
     else:
-        print_status(found, has_queue=bool(settings.contact_events and settings.contact_events.queue_url))
+        print_status(found)
         print_receipts(receipts)
 
 
-def print_status(found: Sequence[ContactEventStatus], *, has_queue: bool) -> None:
+def print_status(found: Sequence[ContactEventStatus]) -> None:
     """Prints a record of each budget, then a table of the instances."""
     for one in found:
         total = sum(one.outcomes.values())
@@ -125,7 +125,6 @@ def print_status(found: Sequence[ContactEventStatus], *, has_queue: bool) -> Non
                 ("contacts", "recorded" if one.records_contacts else "not recorded, so no event finds its job"),
                 ("events", f"{total:,}: {_words(one.outcomes)}" if total else "none"),
                 ("matched by", ", ".join(f"{basis} {number:,}" for basis, number in one.matched.items())),
-                ("queue", _queue(one) if has_queue or one.polls else "none (contact_events.queue_url)"),
             ]
         )
         out.print()
@@ -155,13 +154,6 @@ def print_receipts(found: Sequence[NumberReceipts]) -> None:
     if found:
         out.print()
     print_table(table)
-
-
-def _queue(one: ContactEventStatus) -> str:
-    if not one.polled_at:
-        return "never read"
-    read = f"{number_of(one.polls, 'receive')}, last {when(one.polled_at)}"
-    return f"{read}; the last one failed: {one.poll_error}" if one.poll_error else read
 
 
 def _words(outcomes: Mapping[Any, int]) -> str:

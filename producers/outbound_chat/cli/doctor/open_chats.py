@@ -23,10 +23,9 @@ _ADVICE = (
 )
 
 
-def chats_lasted(events: Iterable[ContactEventStatus], budget: str, instance: str) -> tuple[float | None, int]:
-    """Returns how many seconds chats of the instance lasted on average, None if not known, and of how many."""
-    found = next((one for one in events if one.budget == budget), None)
-    return (found.lasted_seconds.get(instance), found.seen.get(instance, 0)) if found else (None, 0)
+def chats_lasted(events: Iterable[ContactEventStatus], budget: str, instance: str) -> float | None:
+    """Returns how many seconds chats of the instance lasted on average; None: not known."""
+    return next((one.lasted_seconds.get(instance) for one in events if one.budget == budget), None)
 
 
 def open_chat_checks(settings: Settings, events: Sequence[ContactEventStatus] = ()) -> Iterator[Check]:
@@ -36,21 +35,19 @@ def open_chat_checks(settings: Settings, events: Sequence[ContactEventStatus] = 
         instances.setdefault((sender.budget, sender.region, sender.instance_id), {})[name] = sender
     found: dict[tuple[Level, str, str], list[str]] = {}
     for (budget, _, instance), senders in instances.items():
-        known = chats_lasted(events, budget, instance)
-        found.setdefault(_checked(budget, settings.budgets[budget].own_rate, senders, *known), []).extend(senders)
+        lasted = chats_lasted(events, budget, instance)
+        found.setdefault(_checked(budget, settings.budgets[budget].own_rate, senders, lasted), []).extend(senders)
     for (level, finding, advice), names in found.items():
         yield Check(f"open chats of {', '.join(names)}", level, finding, advice)
 
 
-def _checked(
-    budget: str, rate: float, senders: Mapping[str, Sender], lasted: float | None, seen: int
-) -> tuple[Level, str, str]:
-    """Returns how bad it is, what was found, and what to do. `lasted`, `seen`: as in `batch_warning`."""
+def _checked(budget: str, rate: float, senders: Mapping[str, Sender], lasted: float | None) -> tuple[Level, str, str]:
+    """Returns how bad it is, what was found, and what to do. `lasted`: as in `batch_warning`."""
     chats = OpenChats.of(senders.values())
     last = span(chats.duration)
     each = f"at {last} each"
     if lasted:
-        chats, last = OpenChats(chats.most, min(chats.duration, timedelta(seconds=lasted))), mean_of(lasted, seen)
+        chats, last = OpenChats(chats.most, min(chats.duration, timedelta(seconds=lasted))), mean_of(lasted)
         each = f"if they last {last}"
     needed = chats.needed_at(rate)
     # A stand-in for AWS has no quota: what this would mean at AWS is reported, but there is nothing to do.
@@ -72,20 +69,18 @@ def _checked(
     return Level.WARNING, finding, _ADVICE
 
 
-def batch_warning(
-    sender: Sender, accepted: int, own_minutes: Mapping[int, int], lasted: float | None = None, seen: int = 0
-) -> str:
+def batch_warning(sender: Sender, accepted: int, own_minutes: Mapping[int, int], lasted: float | None = None) -> str:
     """Describes what happens if a batch opens more chats than the instance may have; empty if they fit.
 
-    `own_minutes`: the number of rows by the duration that they ask for. `lasted`: how many seconds `seen` chats
-    lasted on average; None: not known.
+    `own_minutes`: the number of rows by the duration that they ask for. `lasted`: how many seconds chats lasted
+    on average; None: not known.
     """
     if sender.endpoint_url:  # as in `_check`
         return ""
     duration = _mean_duration(sender, accepted, own_minutes)
     each, unless = f"{span(duration)} each", _UNLESS if sender.max_open_chats is None else _UNLESS_TOLD
     if lasted:
-        duration, each = min(duration, timedelta(seconds=lasted)), mean_of(lasted, seen)
+        duration, each = min(duration, timedelta(seconds=lasted)), mean_of(lasted)
     chats = OpenChats.of([sender], duration)
     if accepted <= chats.most:
         return ""

@@ -149,7 +149,6 @@ class BatchPreflight:
     def result(self, now_ms: int, found: Pace | None) -> Preflight:
         """Returns what would happen to the rows. `found`: None to assume an idle budget."""
         pace = replace(found or self._idle_pace(), own=self._own_lane())
-        seen = pace.chats
         chat_seconds = self._minutes * 60 / self._accepted if self._accepted else 0.0
         turns = forecast(pace, self._schedule.due(now_ms), chat_seconds=chat_seconds)
 
@@ -176,8 +175,7 @@ class BatchPreflight:
             assumed_idle=found is None,
             workers=pace.workers,
             held_by=pace.held_by,
-            chats_lasted_seconds=seen.lasted if seen else None,
-            chats_seen=seen.seen if seen else 0,
+            chats_lasted_seconds=pace.chats.lasted if pace.chats else None,
         )
 
     def _expiring(self, now_ms: int, time_of: Any) -> Iterator[tuple[float, int, float]]:

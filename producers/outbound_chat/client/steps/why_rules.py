@@ -156,7 +156,7 @@ def _gate(waiting: WaitFacts, now: datetime, budget: str, *, first: bool) -> Ite
             sentence = f"The {spoken(scope)} has reached its limit of {limits['max_chats']:g} open chats."
             if waiting.lasted is not None:
                 lasted = timedelta(seconds=waiting.lasted)
-                sentence += f" Chats lasted {mean_of(waiting.lasted, waiting.seen)}."
+                sentence += f" Chats lasted {mean_of(waiting.lasted)}."
                 until = min(until or now + lasted, now + lasted / limits["max_chats"])
             if until:
                 sentence += f" The next is assumed to end {after(until - now)}."

@@ -34,9 +34,10 @@ from outbound_chat.store.scripts.batches import (
 from outbound_chat.store.scripts.budgets import read_budget, read_key_ids
 from outbound_chat.store.scripts.contact_events import (
     MOST_CHANGES,
-    note_polls,
+    WatchedInstance,
     read_contact_events,
     record_contacts,
+    watch_chats,
 )
 from outbound_chat.store.scripts.dead import (
     DeadCursor,
@@ -83,7 +84,6 @@ from outbound_chat.store.scripts.jobs import (
 )
 from outbound_chat.store.scripts.lanes import MOST_LANES, read_lanes
 from outbound_chat.store.scripts.lists import MOST_BATCHES, ListedBatches, Part, read_batches
-from outbound_chat.store.scripts.lost_ends import WatchedInstance, note_swept, watch_chats
 from outbound_chat.store.scripts.merging import merged
 from outbound_chat.store.scripts.pumps import (
     Claimed,

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from outbound_chat.model.contact_events import Change, ContactEventStatus, Outcome
 from outbound_chat.model.contacts import Basis
@@ -42,18 +42,13 @@ def _local(budget: str, value: str) -> str:
     return parts[1] if parts and parts[0] == budget else value
 
 
-def note_polls(keys: Keys, *, polls: int, returned: int, error: str) -> ScriptCall[str]:
-    """Records receives of the queue, and how many of their unmatched events will come again."""
-    return ScriptCall("note_polls", keys, [polls, returned, error], str)
-
-
 def read_contact_events(keys: Keys, instances: Sequence[str]) -> ScriptCall[ContactEventStatus]:
     """Reads counts, and the open chats of the instances."""
 
     def read(reply: list[Any]) -> ContactEventStatus:
-        first = 1 + 3 * len(instances)
+        first = 1 + 2 * len(instances)
         known = dict(rows(reply, first, 2))
-        chats = dict(zip(instances, rows(reply[:first], 1, 3), strict=True))
+        chats = dict(zip(instances, rows(reply[:first], 1, 2), strict=True))
         counts = {name: int(value) for name, value in known.items() if value and is_count(value)}
         last = {instance: counts.get(f"last:{instance}") for instance in instances}
         return ContactEventStatus(
@@ -62,12 +57,27 @@ def read_contact_events(keys: Keys, instances: Sequence[str]) -> ScriptCall[Cont
             outcomes={word: counts.get(word, 0) for word in Outcome},
             matched={basis: counts[name] for basis in Basis if (name := f"matched:{basis}") in counts},
             last_events={instance: from_ms(ms) if ms else None for instance, ms in last.items()},
-            open_chats={instance: is_open for instance, (is_open, *_) in chats.items()},
-            lasted_seconds={instance: float(lasted) for instance, (_, lasted, _) in chats.items() if lasted},
-            seen={instance: seen for instance, (*_, seen) in chats.items() if seen},
-            polls=counts.get("polls", 0),
-            polled_at=from_ms(counts["polled_ms"]) if "polled_ms" in counts else None,
-            poll_error=known.get("poll_error") or None,
+            open_chats={instance: is_open for instance, (is_open, _) in chats.items()},
+            lasted_seconds={instance: float(lasted) for instance, (_, lasted) in chats.items() if lasted},
         )
 
     return ScriptCall("read_contact_events", keys, list(instances), read)
+
+
+class WatchedInstance(NamedTuple):
+    """The chats of an instance, in the time of Redis."""
+
+    now_ms: int
+    open: int
+    """Chats that count."""
+    last_ms: int
+    """When the last event came; 0: never."""
+    swept_ms: int
+    """Until when lost ends were looked for; 0: never."""
+
+
+def watch_chats(keys: Keys, *, instance: str, worker: str, turn_ms: int) -> ScriptCall[WatchedInstance | None]:
+    """Reads the chats of an instance, and takes the turn to look for lost ends; None: another worker has it."""
+    return ScriptCall(
+        "watch_chats", keys, [worker, turn_ms, instance], lambda reply: WatchedInstance(*reply) if reply else None
+    )

@@ -67,7 +67,6 @@ def _chats(facts: Mapping[str, Any]) -> Chats:
         open=facts["open"],
         ends=curve if ends else Curve((0.0,), (0.0,)),
         lasted=facts.get("lasted"),
-        seen=facts.get("seen", 0),
     )
 
 

@@ -54,8 +54,6 @@ class WaitFacts:
     """Whether it waits because its recipient was contacted as often as the sender may."""
     lasted: float | None
     """How many seconds chats of its instance lasted on average, for the rule `chats`; None: not known."""
-    seen: int
-    """Of how many chats."""
 
 
 def _fact(kind: Any, text: str) -> object:

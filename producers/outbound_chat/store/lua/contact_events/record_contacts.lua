@@ -111,7 +111,10 @@ for i = 2, #ARGV do
       word = is_new and 'changed' or 'same'
     end
   end
-  count(word)
+  -- Of what AWS was asked about, much is not ours.
+  if word ~= 'unmatched' or not change.place.asked then
+    count(word)
+  end
   reply[#reply + 1] = word
 end
 for field, number in pairs(counted) do

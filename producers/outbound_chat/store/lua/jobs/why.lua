@@ -12,8 +12,8 @@
 --         budget_hold: JSON of a person's, '' for none; limits: JSON of its sender, number_parts: what its number may
 --         send now; rate, ceiling, tokens: of the budget, '' while it has no settings; workers, pumps: how many are
 --         alive; asked: requests for a pump without an answer; lacking: name of a key that it needs and no worker has,
---         '' for none; capped: 1 if it waits for a place of its recipient; lasted, seen: how many seconds chats of its
---         instance lasted on average, '' if not known, of how many
+--         '' for none; capped: 1 if it waits for a place of its recipient; lasted: how many seconds chats of its
+--         instance lasted on average, '' if not known
 -- keeps   nothing is written; the cost does not grow with the number of waiting jobs
 -- uses: gates instance_chats key_holders lanes pump_requests queue_position recipients records ring
 -- uses: token_bucket workers
@@ -66,14 +66,10 @@ add_facts({ scope = scope, until_ms = until_ms, rule = rule,
   budget_hold = redis.call('HGET', key('holds'), 'person:budget') or '' })
 
 local budget, limits = token_bucket.load() or {}, gates.limits_of(name)
-local lasted, seen
-if rule == 'chats' then
-  lasted, seen = instance_chats.lasted(limits.instance)
-end
-add_facts({ lasted = lasted or '', seen = seen or 0 })
 add_facts({ rate = budget.rate or '', ceiling = budget.ceiling or '', tokens = budget.tokens or '',
   limits = cjson.encode(limits), number_parts = limits.number_rate and gates.number_parts(limits) or '',
   workers = workers.count(), pumps = pump_requests.live_pumps(),
   asked = tonumber(redis.call('HGET', key('requests'), 'needed') or 0),
-  lacking = key_holders.lacking_key(batch, request), capped = recipients.is_capped(id, head, request) and 1 or 0 })
+  lacking = key_holders.lacking_key(batch, request), capped = recipients.is_capped(id, head, request) and 1 or 0,
+  lasted = rule == 'chats' and instance_chats.lasted(limits.instance) or '' })
 return reply

@@ -107,8 +107,7 @@ local function chats_of(limits)
     local chat = redis.call('ZRANGE', chats, over + place - 1, over + place - 1, 'WITHSCORES')
     ends[#ends + 1] = { place, tonumber(chat[2]) - NOW }
   end
-  local lasted, seen = instance_chats.lasted(limits.instance)
-  return { most = limits.max_chats, open = all - over, ends = ends, lasted = lasted, seen = seen }
+  return { most = limits.max_chats, open = all - over, ends = ends, lasted = instance_chats.lasted(limits.instance) }
 end
 
 -- Return what stops the lane's first job: a key that no live worker has; nil: nothing.

@@ -17,7 +17,7 @@ function instance_chats.time_of(what, instance)
   return number_in(try('HGET', key('contact_events'), what .. ':' .. instance), 0, 1e15) or 0
 end
 
--- Return how many seconds its chats lasted on average, and how many were seen; nil: too few, or no events come now.
+-- Return how many seconds its chats lasted on average; nil: too few, or no events come now.
 function instance_chats.lasted(instance)
   local sum, seen = 0, 0
   for _, seconds in ipairs(try('LRANGE', key('lifetimes:' .. instance), 0, MOST - 1) or {}) do
@@ -31,7 +31,7 @@ function instance_chats.lasted(instance)
   if silent_ms > math.max(SILENCE_MS, SILENT_LIFETIMES * mean * 1000) and instance_chats.open(instance) > 0 then
     return nil
   end
-  return mean, seen
+  return mean
 end
 
 return instance_chats
