@@ -189,22 +189,6 @@ def test_the_queue_is_read_and_its_dead_letters_are_counted(
     assert [(check.level, check.finding[: len(start)]) for check, (_, start) in zip(found, said, strict=True)] == said
 
 
-def test_a_stand_in_whose_credentials_are_not_here_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`dev` gives its credentials to its own workers only, and its terminal says to run `doctor` in another."""
-    for name in SANDBOX_ENVIRONMENT:
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    of_events = {"queue_url": QUEUE, "endpoint_url": "http://127.0.0.1:9"}
-    settings = Settings.from_values(senders={"support": sender()}, contact_events=of_events)
-
-    (check,) = contact_queue_checks(settings, Connect(settings.worker))
-
-    assert check.level is Level.OK
-    assert check.finding == "not read: it is at http://127.0.0.1:9, and there are no credentials"
-
-
 def test_without_a_queue_none_is_checked() -> None:
     """Events may come by HTTP, or from the command line."""
     each: tuple[dict[str, Any], ...] = ({}, {"contact_events": {}})

@@ -6,8 +6,6 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
-from botocore.exceptions import NoCredentialsError
-
 from outbound_chat.cli.output import number_of
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat_config import Settings
@@ -34,9 +32,6 @@ def contact_queue_checks(settings: Settings, connect: Connect) -> Iterator[Check
             yield Check(_SUBJECT, Level.OK, f"{wanted.queue_url}: {waits}")
             yield _dead(sqs, wanted.queue_url, found.get("RedrivePolicy"))
     except UNANSWERED as error:
-        if wanted.endpoint_url and isinstance(error, NoCredentialsError):
-            yield Check(_SUBJECT, Level.OK, f"not read: it is at {wanted.endpoint_url}, and there are no credentials")
-            return
         advice = f"check queue_url, and allow sqs:GetQueueAttributes: {_HOW_TO}"
         yield Check(_SUBJECT, Level.FAULT, f"{wanted.queue_url} can't be read: {error}", advice)
 
