@@ -168,7 +168,7 @@ def test_no_command_takes_an_option_of_one_value_twice() -> None:
             if isinstance(option, TyperOption) and not (option.multiple or option.is_flag):
                 looked += 1
                 with pytest.raises(typer.BadParameter, match="more than once"):
-                    command.make_context("x", [option.opts[0], "1", option.opts[0], "2"])
+                    command.make_context("x", [option.opts[0], *["1"] * option.nargs] * 2)
     assert looked > 50
 
 
