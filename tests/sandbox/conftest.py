@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -94,11 +95,11 @@ def make_connect() -> Callable[..., "ConnectClient"]:
 
 
 @pytest.fixture
-def make_sqs() -> Iterator[Callable[..., Any]]:
-    """Make a boto3 client of SQS; parameters replace those of `boto3.client`."""
+def make_client() -> Iterator[Callable[..., Any]]:
+    """Make a boto3 client of a service; parameters replace those of `boto3.client`."""
     clients = []
 
-    def make(url: str, **parameters: Any) -> Any:
+    def make(service: str, url: str, **parameters: Any) -> Any:
         defaults: dict[str, Any] = {
             "endpoint_url": url,
             "region_name": "us-east-1",
@@ -107,12 +108,17 @@ def make_sqs() -> Iterator[Callable[..., Any]]:
             "config": Config(retries={"total_max_attempts": 1}, read_timeout=60),
         }
         create: Any = boto3.session.Session().client  # the stubs know Connect only
-        clients.append(create("sqs", **{**defaults, **parameters}))
+        clients.append(create(service, **{**defaults, **parameters}))
         return clients[-1]
 
     yield make
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def make_sqs(make_client: Callable[..., Any]) -> Callable[..., Any]:
+    return partial(make_client, "sqs")
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
@@ -29,25 +28,8 @@ MakeQuotas = Callable[..., Any]
 
 
 @pytest.fixture
-def make_quotas() -> Iterator[MakeQuotas]:
-    """Make a boto3 client of Service Quotas; parameters replace those of `boto3.client`."""
-    clients = []
-
-    def make(url: str, **parameters: Any) -> Any:
-        defaults: dict[str, Any] = {
-            "endpoint_url": url,
-            "region_name": "us-east-1",
-            "aws_access_key_id": SANDBOX_ACCESS_KEY_ID,
-            "aws_secret_access_key": SANDBOX_SECRET_ACCESS_KEY,
-            "config": Config(retries={"total_max_attempts": 1}, read_timeout=60),
-        }
-        create: Any = boto3.session.Session().client  # the stubs know Connect only
-        clients.append(create("service-quotas", **{**defaults, **parameters}))
-        return clients[-1]
-
-    yield make
-    for client in clients:
-        client.close()
+def make_quotas(make_client: Callable[..., Any]) -> MakeQuotas:
+    return partial(make_client, "service-quotas")
 
 
 def _refused(client: Any, quota: str, service: str = "connect") -> ClientError:
