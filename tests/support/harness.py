@@ -1,5 +1,6 @@
 """A stack for tests: a real Valkey, the sandbox, and real Celery workers, with settings that the test chooses."""
 
+import atexit
 import contextlib
 import json
 import os
@@ -55,11 +56,16 @@ def number(index: int) -> str:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that no other program is given while these tests run, also while its server is down.
+
+    A server can listen on it, since both sockets allow the reuse of their address; until then, it refuses connections.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    atexit.register(holder.close)
+    port: int = holder.getsockname()[1]
+    return port
 
 
 def data_of(printed: str | bytes) -> Any:

@@ -1,10 +1,12 @@
 """The embedded server: it is ours, or there is an error that says why not."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from outbound_chat.children import end
 from outbound_chat.listening import CannotListen
 from outbound_chat_worker.local.embedded import EmbeddedServer, EmbeddedServerError
 from tests.support.harness import Harness
@@ -25,6 +27,20 @@ def test_a_port_that_somebody_has_is_refused_and_not_shared(other: EmbeddedServe
     with pytest.raises(CannotListen, match=f"port {other.port} of 127.0.0.1 is in use"):
         EmbeddedServer(tmp_path / "own", port=other.port)
     EmbeddedServer(tmp_path / "own").stop()
+
+
+def test_nobody_is_given_the_port_of_a_server_that_is_down(tmp_path: Path) -> None:
+    """Its clients would take another program's server for it, and find nothing there."""
+    server = EmbeddedServer(tmp_path / "own")
+    try:
+        end(server.process)
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", server.port))
+        with socket.socket() as client, pytest.raises(ConnectionRefusedError):
+            client.connect(("127.0.0.1", server.port))
+        server.restart()
+    finally:
+        server.stop()
 
 
 def test_a_second_dev_in_one_folder_or_on_one_port_is_one_clear_error(stack: Harness) -> None:

@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -24,8 +24,6 @@ from outbound_chat.listening import CannotListen
 from outbound_chat.model.errors import OutboundChatError
 
 READY_SECONDS = 10.0
-MOST_PORTS = 5
-"""How many free ports to try, since another program may take one before the server starts."""
 
 
 class EmbeddedServerError(OutboundChatError, code="no_server"):
@@ -74,22 +72,14 @@ class EmbeddedServer:
             *("--daemonize", "no", "--save", "", "--appendonly", "yes", "--appendfsync", fsync),
             *("--maxmemory-policy", "noeviction", "--logfile", str(self._log), *options),
         ]
+        self._reserved = socket.socket()
         try:
-            self.process = self._start_on([port] if port else (_free_port() for _ in range(MOST_PORTS)))
-        except OutboundChatError:
-            self._lock.close()
-            raise
-
-    def _start_on(self, ports: Iterable[int]) -> subprocess.Popen[bytes]:
-        """Starts the server on the first of the ports that is free."""
-        fault = CannotListen("127.0.0.1", 0, OSError(errno.EADDRINUSE, ""))
-        for self.port in ports:
+            self.port = port or _reserve_port(self._reserved)
             self.url = f"redis://127.0.0.1:{self.port}/0"
-            try:
-                return self._start()
-            except CannotListen as error:
-                fault = error
-        raise fault
+            self.process = self._start()
+        except OutboundChatError:
+            self._release()
+            raise
 
     def _start(self) -> subprocess.Popen[bytes]:
         logged = self._log.stat().st_size if self._log.exists() else 0
@@ -121,6 +111,10 @@ class EmbeddedServer:
     def stop(self) -> None:
         """Stops the server. Its data stays on disk."""
         end(self.process)
+        self._release()
+
+    def _release(self) -> None:
+        self._reserved.close()
         self._lock.close()
 
 
@@ -165,7 +159,12 @@ def _lock(folder: Path) -> IO[str]:
     return lock
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _reserve_port(holder: socket.socket) -> int:
+    """Returns a free port that no other program is given while the socket is open, also while the server is down.
+
+    The server can listen on it, since both sockets allow the reuse of their address; until then, connections to it are
+    refused. https://man7.org/linux/man-pages/man7/socket.7.html
+    """
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return int(holder.getsockname()[1])
