@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT
 from tests.support.harness import Harness, running_harness
 from tests.support.waiting import wait_until
 
@@ -63,3 +64,10 @@ def stack(tmp_path: Path) -> Iterator[Harness]:
         if not harness.broken:
             assert harness.counts_add_up()
             assert harness.findings() == {}
+
+
+@pytest.fixture
+def sandbox_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS credentials of this process that the sandbox accepts."""
+    for name, value in SANDBOX_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)

@@ -14,16 +14,10 @@ from outbound_chat_config import Sender, WorkerSettings
 from outbound_chat_worker.cli.quotas import quota_checks
 from outbound_chat_worker.connect import Connect
 from outbound_chat_worker.runtime import Runtime
-from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT
 from tests.support.harness import Harness, data_of, running_harness, sender
 
+pytestmark = pytest.mark.usefixtures("sandbox_credentials")
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in SANDBOX_ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ from outbound_chat.store.opt_outs import SyncLease
 from outbound_chat_worker.connect import Connect
 from outbound_chat_worker.opt_outs.lists import OptOutReader
 from outbound_chat_worker.opt_outs.sync import BUSY, OptOutSync, Synced
-from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT
 from tests.support import warm
 from tests.support.harness import (
     SOURCE,
@@ -37,13 +36,8 @@ NUMBERS = "arn:aws:sms-voice:us-east-1:123456789012:phone-number/phone-"
 REASON = "opt-out list Default of 123456789012 in us-east-1"
 PLAIN: dict[str, Any] = {}
 ENCRYPTED: dict[str, Any] = {"keys": [new_key()], "number_key": new_key()}
+pytestmark = pytest.mark.usefixtures("sandbox_credentials")
 BOTH = pytest.mark.parametrize("encryption", [PLAIN, ENCRYPTED], ids=["plain", "encrypted"])
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in SANDBOX_ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")

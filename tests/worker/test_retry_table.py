@@ -26,7 +26,6 @@ from outbound_chat_worker.pump.retry import (
 )
 from outbound_chat_worker.redaction import redact
 from outbound_chat_worker.sandbox import (
-    SANDBOX_ENVIRONMENT,
     Fault,
     FaultKind,
     SandboxClient,
@@ -67,12 +66,6 @@ def sandbox() -> Iterator[SandboxClient]:
         yield client
 
 
-@pytest.fixture
-def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in SANDBOX_ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-
-
 SETTINGS = WorkerSettings(
     connect_timeout=timedelta(seconds=60), read_timeout=timedelta(seconds=60), lease=timedelta(minutes=5)
 )
@@ -98,7 +91,7 @@ def test_every_kind_of_fault_has_an_expectation() -> None:
     assert set(EXPECTED) == set(FaultKind)
 
 
-@pytest.mark.usefixtures("_credentials")
+@pytest.mark.usefixtures("sandbox_credentials")
 @pytest.mark.parametrize("kind", FaultKind)
 def test_a_fault_is_judged_as_the_table_says(sandbox: SandboxClient, kind: FaultKind) -> None:
     """A wrong row burns jobs, or texts a customer twice."""
@@ -114,7 +107,7 @@ def test_a_fault_is_judged_as_the_table_says(sandbox: SandboxClient, kind: Fault
     assert wait_until(lambda: sandbox.stats().calls, what="the call") == 1, "boto3 retried by itself"
 
 
-@pytest.mark.usefixtures("_credentials")
+@pytest.mark.usefixtures("sandbox_credentials")
 def test_a_connection_that_never_stood_sent_nothing() -> None:
     """Refused connections must not make a job `maybe_sent`: it can be cancelled and expire honestly."""
     with pytest.raises(Exception) as caught:  # noqa: PT011  # as above
@@ -124,7 +117,7 @@ def test_a_connection_that_never_stood_sent_nothing() -> None:
     assert (rule.outcome, rule.code, rule.maybe_sent) == (Outcome.RETRY, "unreachable", False)
 
 
-@pytest.mark.usefixtures("_credentials")
+@pytest.mark.usefixtures("sandbox_credentials")
 def test_a_tls_error_is_retried(sandbox: SandboxClient) -> None:
     """A proxy with a wrong certificate is repaired by people, in minutes."""
     with pytest.raises(Exception) as caught:  # noqa: PT011  # as above
@@ -133,7 +126,7 @@ def test_a_tls_error_is_retried(sandbox: SandboxClient) -> None:
     assert judge(caught.value).rule.code == "no_answer"
 
 
-@pytest.mark.usefixtures("_credentials")
+@pytest.mark.usefixtures("sandbox_credentials")
 def test_a_certificate_that_is_refused_sent_nothing(
     sandbox: SandboxClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,7 +272,7 @@ FOREIGN = (Outcome.HOLD, "foreign_answer", False)
 SERVICE = (Outcome.RETRY, "service_error", True)
 
 
-@pytest.mark.usefixtures("_credentials")
+@pytest.mark.usefixtures("sandbox_credentials")
 @pytest.mark.parametrize(
     ("status", "headers", "body", "expected"),
     [
@@ -366,7 +359,7 @@ def _judged(url: str, connect: Connect, status: int, body: bytes) -> Verdict:
     return judge(caught.value)
 
 
-@pytest.mark.usefixtures("_credentials")
+@pytest.mark.usefixtures("sandbox_credentials")
 @pytest.mark.parametrize("status", STATUSES)
 def test_a_body_that_is_no_error_of_aws_is_judged_as_a_page(stranger: str, connect: Connect, status: int) -> None:
     """By the status alone, whatever a proxy has put into it; and what is recorded of it can be stored."""
@@ -377,7 +370,7 @@ def test_a_body_that_is_no_error_of_aws_is_judged_as_a_page(stranger: str, conne
         assert b"12025550123" not in f"{verdict.aws_code}{verdict.message}".encode()
 
 
-@pytest.mark.usefixtures("_credentials")
+@pytest.mark.usefixtures("sandbox_credentials")
 @pytest.mark.parametrize(
     "body", [b"[]", b"1", b"null", b'{"Quota": 5}', b'{"Quota": {"Value": []}}', b'{"__type": 5, "Quota": 5}']
 )
@@ -389,7 +382,7 @@ def test_a_question_to_a_stranger_is_unanswered(stranger: str, connect: Connect,
         connect.allowed_rate(Sender.model_validate(sender(endpoint_url=stranger)))
 
 
-@pytest.mark.usefixtures("_credentials")
+@pytest.mark.usefixtures("sandbox_credentials")
 @pytest.mark.parametrize(
     "body",
     [
@@ -410,7 +403,7 @@ def test_the_code_of_an_error_counts_whatever_stands_beside_it(stranger: str, co
     assert verdict.rule is BY_AWS_CODE[verdict.aws_code]
 
 
-@pytest.mark.usefixtures("_credentials")
+@pytest.mark.usefixtures("sandbox_credentials")
 @pytest.mark.parametrize("body", [b'{"ContactId": 5}', b'{"ContactId": ["c"]}', b'{"ContactId": null, "a": {}}'])
 def test_a_success_needs_a_contact_id_that_is_a_text(stranger: str, connect: Connect, body: bytes) -> None:
     _Stranger.answer = (200, OF_AWS, body)
@@ -420,7 +413,7 @@ def test_a_success_needs_a_contact_id_that_is_a_text(stranger: str, connect: Con
     assert _call(stranger, connect) == "c"
 
 
-@pytest.mark.usefixtures("_credentials")
+@pytest.mark.usefixtures("sandbox_credentials")
 def test_the_code_of_a_stranger_repeats_no_number(stranger: str, connect: Connect) -> None:
     """It is recorded and logged."""
     _Stranger.answer = (403, {}, b'{"code": "blocked +12025550123"}')
@@ -430,7 +423,7 @@ def test_the_code_of_a_stranger_repeats_no_number(stranger: str, connect: Connec
     assert judge(caught.value).aws_code == "blocked [number]"
 
 
-@pytest.mark.usefixtures("_credentials")
+@pytest.mark.usefixtures("sandbox_credentials")
 @pytest.mark.parametrize(
     ("headers", "body", "expected"),
     [
@@ -452,7 +445,7 @@ def test_a_success_that_is_not_of_connect_holds_the_sender(
     assert "12025550123" not in verdict.message
 
 
-@pytest.mark.usefixtures("_credentials")
+@pytest.mark.usefixtures("sandbox_credentials")
 @pytest.mark.parametrize(
     ("said", "seconds"), [("7", 7), ("0" * 12 + "7", 7), ("9" * 5_000, 60), ("-1", 0), ("soon", 0), ("\u00b2", 0)]
 )
@@ -571,7 +564,7 @@ def test_each_row_of_the_table_says_why() -> None:
     assert all(rule.reason and rule.code.islower() for rule in rules)
 
 
-@pytest.mark.usefixtures("_credentials")
+@pytest.mark.usefixtures("sandbox_credentials")
 @pytest.mark.parametrize(("asked_ms", "seconds"), [(None, 0), (1_500, 1.5), (10_000_000, 60)])
 def test_a_wait_that_the_provider_asks_for_is_read_and_capped(
     sandbox: SandboxClient, asked_ms: int | None, seconds: float
