@@ -160,6 +160,7 @@ class Keys:
     budget: str
 
     bucket = _Name()
+    contact_events = _Name()
     counts = _Name()
     events = _Name()
     faults = _Name()

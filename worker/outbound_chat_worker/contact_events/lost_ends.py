@@ -145,8 +145,8 @@ class ChatWatch:
 
     def _note(self, one: WatchedInstance, swept_ms: int) -> None:
         """Notes until when nothing was missed; never less than another worker did."""
-        name, field = f"{self._keys.base}contact_events", f"swept:{self.sender.instance_id}"
-        self._runtime.store.ask(lambda redis: redis.hset(name, field, max(swept_ms, one.swept_ms)))
+        field = f"swept:{self.sender.instance_id}"
+        self._runtime.store.ask(lambda redis: redis.hset(self._keys.contact_events, field, max(swept_ms, one.swept_ms)))
 
 
 class LostEnds:

@@ -123,7 +123,7 @@ class QueuePoller:
         changes = [read_event(body, self._known) for body in bodies]
         budgets = Counter(budget for one in changes if isinstance(one, Change) for budget in one.budgets)
         for budget, number in budgets.items():
-            name = f"{self._runtime.keys(budget).base}contact_events"
+            name = self._runtime.keys(budget).contact_events
             self._runtime.store.ask(methodcaller("hincrby", name, Outcome.UNMATCHED.value, -number))
 
     def _ingest(self, bodies: Sequence[str]) -> Sequence[Outcome | None]:
