@@ -36,8 +36,8 @@ NEEDED = {
     *OF_SETTINGS,
 }
 IF_INSTALLED = {
-    *("async_timeout", "certifi", "cffi", "cryptography", "cython_runtime", "django", "importlib_metadata"),
-    *("opentelemetry", "packaging", "pygments", "tzdata", "yaml"),
+    *("async_timeout", "certifi", "cffi", "cryptography", "cython_runtime", "django", "greenlet"),
+    *("importlib_metadata", "opentelemetry", "packaging", "pygments", "tzdata", "yaml"),
 }
 """What these packages import where something else has brought it; redis-py brings the first before Python 3.11.3."""
 MOST_OF_WORKER = 900

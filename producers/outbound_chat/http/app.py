@@ -27,6 +27,7 @@ from outbound_chat.http.routes import (
     webhooks,
 )
 from outbound_chat.http.service import Service
+from outbound_chat.http.ui import router as ui_router
 from outbound_chat.http.wire.problems import add_problems
 from outbound_chat.store import AsyncStore
 from outbound_chat_config import Settings
@@ -80,9 +81,10 @@ def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
         redirect_slashes=False,
     )
     add_problems(app)
-    app.state.routers = ROUTERS
-    for router in ROUTERS:
+    routers = (*ROUTERS, ui_router)
+    app.state.routers = routers
+    for router in routers:
         app.include_router(router)
     app.openapi = lambda: docs_page.openapi_of(app)  # type: ignore[method-assign]  # FastAPI's own way to change it
-    app.state.requests = RequestMiddleware(Endpoints(ROUTERS, otherwise=partial(FastAPI.__call__, app)))
+    app.state.requests = RequestMiddleware(Endpoints(routers, otherwise=partial(FastAPI.__call__, app)))
     return app

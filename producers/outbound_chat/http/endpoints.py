@@ -34,6 +34,7 @@ class Endpoint:
         """Name of the argument for the request; empty if there is none."""
         self._scoped: tuple[str, Any] | None = None
         """Name of the argument for the caller's client, and what returns the client; None: the route is public."""
+        self._of_path: list[str] = []
         self._groups: dict[str, tuple[Any, list[Parameter]]] = {}
         """Arguments that consist of several parameters."""
         self._own: list[Parameter] = []
@@ -59,10 +60,12 @@ class Endpoint:
             self._own.append(Parameter.of(name, declared, default))
         elif (get_args(declared) or (declared,))[0] is not str or get_origin(declared) is None:
             raise TypeError(f"{self.route.path}: {name} must be Annotated[str, Path(…)], since it is passed as it came")
+        else:
+            self._of_path.append(name)
 
     async def __call__(self, request: Request) -> Response:
         """Calls the function."""
-        arguments: dict[str, Any] = {**request.path_params}
+        arguments: dict[str, Any] = {name: request.path_params[name] for name in self._of_path}
         if self._request:
             arguments[self._request] = request
         has_query = bool(request.scope["query_string"])

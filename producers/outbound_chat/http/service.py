@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http.access.keyring import Keyring
+from outbound_chat.http.access.sharing import Snapshots
 from outbound_chat.http.metrics import Metrics
 from outbound_chat_config import Settings
 
@@ -23,6 +24,8 @@ class Service:
     client: AsyncOutboundChat
     metrics: Metrics
     keyring: Keyring
+    snapshots: Snapshots = field(default_factory=Snapshots)
+    """What pages have just read."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service should stop: long polls then respond immediately."""
 

@@ -44,6 +44,9 @@ class Principal:
 
     scopes: frozenset[Scope]
     restrictions: Restrictions
+    key_id: str = ""
+    """Empty without a key."""
+    key_name: str = ""
 
 
 COUNTERS = "metrics"
@@ -83,7 +86,10 @@ async def authenticate(request: Request) -> Principal:
     request.scope[KEY_ID] = key_id
     _obey_rate(request, key.rate, await keyring.count(key))
     return Principal(
-        frozenset(key.scopes), Restrictions.of(key, settings, check, partial(_spend, request, keyring, key))
+        frozenset(key.scopes),
+        Restrictions.of(key, settings, check, partial(_spend, request, keyring, key)),
+        key.id,
+        key.name,
     )
 
 

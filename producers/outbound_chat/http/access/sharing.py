@@ -1,9 +1,9 @@
 """Makes one call for all callers that need the same thing at the same time."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -40,3 +40,22 @@ class Sharing(Generic[T]):
 
     async def _made(self, name: str, call: Callable[[int], Coroutine[Any, Any, T]]) -> T:
         return await call(self._next.pop(name).askers)
+
+
+class Snapshots:
+    """Shares what was read with all who ask for the same thing within some seconds."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, tuple[asyncio.Task[Any], float]] = {}
+
+    async def get(self, name: Hashable, load: Callable[[], Awaitable[T]], seconds: float) -> T:
+        """Returns the result of `load`, or raises its error: a new one if there is none, or it is older than that."""
+        now = asyncio.get_running_loop().time()
+        task, until = self._kept.get(name, (None, 0.0))
+        if task is None or (task.done() and now >= until):
+            self._kept = {one: kept for one, kept in self._kept.items() if kept[1] > now or not kept[0].done()}
+            task = asyncio.ensure_future(load())
+            # Also if nobody is left who asks, its error was not overlooked.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._kept[name] = (task, now + seconds)
+        return cast("T", await asyncio.shield(task))

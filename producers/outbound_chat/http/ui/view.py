@@ -1,0 +1,140 @@
+"""A request for a page: who asks, within which rights, and how the page is made."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from outbound_chat.http.access.authentication import KEY_ID, Principal, authenticate
+from outbound_chat.http.access.scoped_client import ScopedClient
+from outbound_chat.http.service import Service, service_of
+from outbound_chat.http.ui.rendering import path_of, redirect, render
+from outbound_chat.http.wire.codes import TITLES, ProblemCode
+from outbound_chat.http.wire.problems import EXPECTED, Problem, problem_of
+from outbound_chat.model.api_keys import Scope
+from outbound_chat.model.errors import InvalidJob
+
+T = TypeVar("T")
+router = APIRouter(prefix="/ui", include_in_schema=False)
+SAFE = frozenset({"GET", "HEAD"})
+MOST_FIELDS = 100
+
+NAV = (
+    ("", "Overview", Scope.READ, True),
+    ("batches", "Batches", Scope.READ, False),
+    ("dead", "Dead letters", Scope.READ, False),
+    ("holds", "Holds", Scope.READ, False),
+    ("send", "Send", Scope.ENQUEUE, False),
+    ("upload", "Upload CSV", Scope.ENQUEUE, False),
+    ("suppression", "Suppression", Scope.READ, False),
+    ("webhooks", "Webhooks", Scope.READ, False),
+    ("workers", "Workers", Scope.READ, True),
+    ("keys", "API keys", Scope.OPERATE, True),
+    ("audit", "Audit", Scope.READ, True),
+)
+"""Each page of the menu: path, title, the scope that it needs, and whether it needs a key without restrictions."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A request for a page."""
+
+    request: Request
+    principal: Principal
+    scoped: ScopedClient
+    """The client within the restrictions of the key."""
+
+    @property
+    def service(self) -> Service:
+        """What all requests of the process share."""
+        return service_of(self.request)
+
+    @property
+    def path(self) -> Mapping[str, str]:
+        """Parts of the path, such as the id of a job."""
+        return self.request.path_params
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """Parameters of the URL; without those that a form left empty."""
+        return {name: value for name, value in self.request.query_params.items() if value}
+
+    def may(self, scope: str) -> bool:
+        """Whether the key has the scope: pages offer nothing that would be refused."""
+        return scope in self.principal.scopes
+
+    @property
+    def whole(self) -> bool:
+        """Whether the key is not restricted to a tenant or to senders."""
+        return not self.principal.restrictions.any
+
+    async def form(self) -> Mapping[str, str]:
+        """Returns the fields of a form that are not empty, without blanks around them. Files: `files`."""
+        form = await self._form()
+        return {name: text for name, value in form.items() if isinstance(value, str) and (text := value.strip())}
+
+    async def _form(self) -> FormData:
+        return await self.request.form(max_files=1, max_fields=MOST_FIELDS)
+
+    async def shared(self, name: str, load: Callable[[], Awaitable[T]], seconds: float = 1.0) -> T:
+        """Returns what `load` returned to anybody with the same key in the last second, and calls it otherwise."""
+        who = self.request.scope.get(KEY_ID, "")
+        return await self.service.snapshots.get((who, name), load, seconds)
+
+    def render(self, template: str, status: int = 200, **data: Any) -> Response:
+        """Returns the page."""
+        given = {"view": self, "menu": self._menu(), "errors": {}, "form": {}, **data}
+        return render(self.request, template, given, status=status)
+
+    def done(self, to: str, done: str = "", number: int = 0) -> Response:
+        """Leads to a page after an action. `done`: a key of `DONE`, what the page says; `number`: what `{n}` means."""
+        return redirect(self.request, to, done, number)
+
+    def _menu(self) -> list[tuple[str, str]]:
+        return [(path, title) for path, title, scope, whole in NAV if self.may(scope) and (self.whole or not whole)]
+
+
+Page = Callable[[View], Awaitable[Response]]
+
+
+def page(path: str, scope: Scope, *, method: str = "GET") -> Callable[[Page], Page]:
+    """Registers a page, or what a form of a page is posted to. `path`: below `/ui`, with `{id}` for its parts."""
+
+    def register(function: Page) -> Page:
+        async def endpoint(request: Request) -> Response:
+            try:
+                principal = await authenticate(request)
+                if scope not in principal.scopes:
+                    raise Problem(ProblemCode.FORBIDDEN, f'The API key does not have the scope "{scope}".')
+                scoped = ScopedClient(service_of(request).client, principal.restrictions)
+                return await function(View(request, principal, scoped))
+            except (*EXPECTED, HTTPException) as error:
+                return problem_page(request, error)
+
+        router.add_api_route(path, endpoint, methods=[method])
+        return function
+
+    return register
+
+
+def problem_page(request: Request, error: Exception) -> Response:
+    """Returns the page for an error; leads to the login if a key is missing."""
+    if isinstance(error, HTTPException):  # of Starlette's reader of forms
+        error = Problem(ProblemCode.INVALID_REQUEST, str(error.detail))
+    problem = problem_of(error)
+    if problem.code is ProblemCode.UNAUTHORIZED and not request.headers.get("hx-request"):
+        path = path_of(request)
+        return redirect(request, f"login?next={path}" if path and request.method in SAFE else "login")
+    data = {"problem": problem, "title": TITLES[problem.code][1], "menu": []}
+    response = render(request, "problem.html", data, status=problem.status)
+    response.headers.update(problem.headers)
+    return response
+
+
+def faults_of(error: InvalidJob) -> Mapping[str, str]:
+    """Returns what is wrong with each field of a form."""
+    return {fault.field: fault.message for fault in reversed(error.errors)}

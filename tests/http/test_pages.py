@@ -1,0 +1,43 @@
+"""The pages over HTTP, without a browser: who may see what, and what surrounds each of them."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+
+from outbound_chat.http.ui import router
+
+from .conftest import Service
+from .keyring import make_key
+
+OPEN = {"/ui/login", "/ui/static/{name}", "/ui/{rest:path}"}
+"""What anybody may ask for."""
+PATHS = [
+    (method, route.path) for route in router.routes if isinstance(route, APIRoute) for method in sorted(route.methods or ())
+]
+
+
+@pytest.mark.parametrize(("method", "path"), [one for one in PATHS if one[1] not in OPEN])
+def test_every_page_leads_to_the_login_without_a_key(guarded: httpx.Client, method: str, path: str) -> None:
+    answer = guarded.request(method, path.replace("{id}", "main.x"), headers={"Sec-Fetch-Site": "same-origin"})
+
+    assert answer.status_code == 303
+    assert "login" in answer.headers["location"]
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+@pytest.fixture(scope="module")
+def guarded(service: Service) -> Iterator[httpx.Client]:
+    """A client without a key, of a service that has one."""
+    make_key(service.stack)
+    with service.client() as client:
+        yield client
+
+
+def test_pages_load_only_what_the_service_itself_serves(http: httpx.Client) -> None:
+    page = http.get("/ui/login").text
+
+    assert "://" not in page
+    assert " style=" not in page
+    assert "<script>" not in page
