@@ -12,13 +12,13 @@ from typing import Any
 from outbound_chat import JobState, Priority
 from outbound_chat.cli.commands.audit import print_audits
 from outbound_chat.cli.commands.contact_events import print_receipts, print_status
+from outbound_chat.cli.commands.doctor import print_check, summary
 from outbound_chat.cli.commands.encryption_keys import Use, print_uses
 from outbound_chat.cli.commands.find_jobs import print_found
 from outbound_chat.cli.commands.keys import print_keys
 from outbound_chat.cli.commands.suppression import print_suppressed
 from outbound_chat.cli.commands.webhooks import print_dead, print_hosts
 from outbound_chat.cli.commands.why import print_why
-from outbound_chat.cli.doctor.doctor import print_check, summary
 from outbound_chat.cli.dry_run import print_preflight
 from outbound_chat.cli.output import out
 from outbound_chat.cli.show_batches import print_batch, print_batches

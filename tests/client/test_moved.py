@@ -7,7 +7,7 @@ import fakeredis
 import pytest
 
 from outbound_chat import OutboundChat, SettingsError
-from outbound_chat.cli.doctor.moved_senders import moved_checks
+from outbound_chat.doctor.moved_senders import moved_checks
 from outbound_chat.model.diagnostics import Level
 from outbound_chat.store import Store, scripts
 from outbound_chat.store.scripts import Claimed

@@ -6,7 +6,7 @@ import fakeredis
 import pytest
 
 from outbound_chat import OutboundChat
-from outbound_chat.cli.doctor.stranded_budgets import stranded_checks
+from outbound_chat.doctor.stranded_budgets import stranded_checks
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.store import Store
 from outbound_chat_config import Settings

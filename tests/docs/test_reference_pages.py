@@ -12,7 +12,7 @@ import outbound_chat.model.why
 import outbound_chat.store
 import outbound_chat_worker
 from docs.generate import of_status
-from outbound_chat.cli.doctor.open_chats import batch_warning
+from outbound_chat.doctor.open_chats import batch_warning
 from outbound_chat.http import create_app
 from outbound_chat.model import errors
 from outbound_chat.model.batches import Batch, EarlierBatch, Preflight

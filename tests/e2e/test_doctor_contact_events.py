@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from outbound_chat.cli.doctor.contact_events import contact_event_checks
+from outbound_chat.doctor.contact_events import contact_event_checks
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.store import Keys, Store, scripts
 from outbound_chat_config import Settings

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from outbound_chat.cli.doctor.redis import server_checks
+from outbound_chat.doctor.redis import server_checks
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.store import Store
 from outbound_chat.store.inspection import Server, read_servers

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from outbound_chat.cli.doctor.open_chats import batch_warning, open_chat_checks
+from outbound_chat.doctor.open_chats import batch_warning, open_chat_checks
 from outbound_chat.model.contact_events import ContactEventStatus
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat_config import Sender, Settings

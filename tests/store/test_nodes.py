@@ -14,8 +14,8 @@ import redis
 from redis.crc import key_slot
 
 from outbound_chat import AsyncOutboundChat, JobState, OutboundChat
-from outbound_chat.cli.doctor.budgets import budget_checks
-from outbound_chat.cli.doctor.redis import server_checks
+from outbound_chat.doctor.budgets import budget_checks
+from outbound_chat.doctor.redis import server_checks
 from outbound_chat.model.diagnostics import Level
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.model.ids import new_local_id

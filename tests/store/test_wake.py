@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from outbound_chat.cli.doctor.budgets import budget_checks
+from outbound_chat.doctor.budgets import budget_checks
 from outbound_chat.model.diagnostics import Level
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.ids import new_local_id

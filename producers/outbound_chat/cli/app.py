@@ -108,7 +108,7 @@ _COMMANDS = {
     "encryption-keys": "commands.encryption_keys:encryption_keys",
     "rewrite-suppressed": "commands.encryption:rewrite_suppressed",
     "audit": "commands.audit:audit",
-    "doctor": "doctor.doctor:doctor",
+    "doctor": "commands.doctor:doctor",
     "http": "commands.http:http",
     "keys": "commands.keys:KEYS",
 }

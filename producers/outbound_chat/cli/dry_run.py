@@ -9,7 +9,6 @@ from typing import Any
 import typer
 
 from outbound_chat.cli.before_sending import Campaign, warn_of_earlier
-from outbound_chat.cli.doctor.open_chats import batch_warning, span
 from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.files.faults import LineFaults, print_faults
 from outbound_chat.cli.files.job_file import JobFile
@@ -17,6 +16,7 @@ from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.output import out, print_json, warn, when
 from outbound_chat.cli.progress import read_file
 from outbound_chat.cli.tables import make_table, print_table
+from outbound_chat.doctor.open_chats import batch_warning, span
 from outbound_chat.model.batches import EarlierBatch, FaultCount, Preflight, Preview
 from outbound_chat.model.durations import mean_of
 from outbound_chat.model.errors import StoreUnavailable

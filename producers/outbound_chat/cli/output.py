@@ -18,7 +18,7 @@ from rich.text import Text
 from typer import Exit as TyperExit
 
 from outbound_chat.cli.errors import Exit, UsageError, exit_code, plain_errors, sentence
-from outbound_chat.model import times
+from outbound_chat.model import times, words
 from outbound_chat.model.errors import InvalidJob, InvalidNumbers, WaitTimeout
 from outbound_chat.model.json import json_default
 
@@ -142,10 +142,7 @@ def to_json(value: Any) -> str:
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def number_of(count: int, noun: str, plural: str = "") -> str:
-    """Returns `1 job`, `2 jobs` or `1,000 jobs`."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
+number_of = words.number_of
+"""Returns `1 job`, `2 jobs` or `1,000 jobs`."""
 when = times.when
 """Formats a time for people, as `2026-05-01 09:00:00 CEST`."""

@@ -1,11 +1,11 @@
 """Enqueues the file of `send-batch`: what is said before, after Ctrl-C or an error, and at the end."""
 
 from outbound_chat.cli.before_sending import Campaign, ask, begun_of, warn_of_earlier
-from outbound_chat.cli.doctor.open_chats import batch_warning, chats_lasted
 from outbound_chat.cli.files.faults import LineFaults, print_faults
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.output import number_of, print_json, talk, warn, when
 from outbound_chat.cli.progress import read_file
+from outbound_chat.doctor.open_chats import batch_warning, chats_lasted
 from outbound_chat.model.batches import BatchReceipt, BatchStart, EarlierBatch
 
 

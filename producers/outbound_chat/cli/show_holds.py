@@ -1,28 +1,16 @@
-"""Describes holds: who stops what, and which of them stop a job."""
+"""Shows holds, and which of them stop a job."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
-from outbound_chat.cli.output import when
 from outbound_chat.cli.tables import make_table, print_table, time_cell
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.operations import Hold
 from outbound_chat_config import Settings
 
-HELD_BY = {"person": "held by a person", "system": "held by the system", "cancel": "being cancelled"}
 _OWNERS = {"person": "a person", "system": "the system", "cancel": "a cancellation"}
-
-
-def held_by(hold: Hold) -> str:
-    """Returns `held by a person since 2026-05-01 09:00:00 CEST`."""
-    return f"{HELD_BY[hold.owner]} since {when(hold.since)}"
-
-
-def release_command(hold: Hold) -> str:
-    """Returns the command that ends the hold, or probes it at once."""
-    return f"outbound-chat release --{hold.scope} {hold.name}"
 
 
 def print_holds(holds: Sequence[Hold]) -> None:

@@ -31,7 +31,7 @@ from ._forking import Server, WarmProcess, read_on_import
 __all__ = ["WarmProcess", "run", "running_sandbox", "server", "start"]
 
 _CLI = (
-    *("outbound_chat.cli.app", "outbound_chat.cli.doctor.doctor", "outbound_chat_worker.cli.checks"),
+    *("outbound_chat.cli.app", "outbound_chat.cli.commands.doctor", "outbound_chat_worker.cli.checks"),
     *(f"{commands.__name__}.{module.name}" for module in pkgutil.iter_modules(commands.__path__)),
 )
 _IMPORTS: Mapping[str, tuple[str, ...]] = {

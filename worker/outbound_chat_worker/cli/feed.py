@@ -13,12 +13,12 @@ from typing import Any
 from rich.text import Text
 
 from outbound_chat.cli.output import out, talk, warn, when
-from outbound_chat.cli.show_holds import release_command
 from outbound_chat.cli.show_jobs import COLOURS
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import OutboundChatError
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import Event, EventKind, Hold
+from outbound_chat.model.words import release_command
 from outbound_chat_worker.local.stack import BROKEN, Stack
 from outbound_chat_worker.sandbox import SandboxMessage
 

@@ -15,7 +15,7 @@ from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.files.id_file import read_ids
 from outbound_chat.cli.options import CallbackUrl, Durability, Ids, Json, Tenant, pairs
 from outbound_chat.cli.output import end_with, number_of, print_json, talk
-from outbound_chat.cli.show_holds import held_by, holds_of
+from outbound_chat.cli.show_holds import holds_of
 from outbound_chat.cli.show_jobs import print_job
 from outbound_chat.client import OutboundChat
 from outbound_chat.client.steps.waits import Until
@@ -24,6 +24,7 @@ from outbound_chat.model.contacts import ARRIVED
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import Hold
+from outbound_chat.model.words import held_by
 from outbound_chat.request import FieldCode, with_report
 from outbound_chat.rows import TIMES, TooManyMembers, UnusableFile, parse_json
 from outbound_chat.store.scripts import MOST_CANCELLED

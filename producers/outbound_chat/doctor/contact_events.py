@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from outbound_chat.cli.output import number_of
 from outbound_chat.model.contact_events import ContactEventStatus, Outcome
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.durations import length_of
+from outbound_chat.model.words import number_of
 from outbound_chat_config import Settings
 
 HOW_TO = "docs/howto/contact-events.md"

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from outbound_chat.cli.output import number_of
 from outbound_chat.model.diagnostics import Check, Level
+from outbound_chat.model.words import number_of
 from outbound_chat.store import ACCESS, Store, inspection, scripts
 from outbound_chat_config import Settings
 

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from math import isclose
 
-from outbound_chat.cli.output import number_of
-from outbound_chat.cli.show_holds import held_by, release_command
 from outbound_chat.client.steps.why_rules import ASKED_TOO_OFTEN
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.operations import Hold
+from outbound_chat.model.words import held_by, number_of, release_command
 from outbound_chat.store import Forbidden, Store, inspection, scripts
 from outbound_chat_config import Budget
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from outbound_chat.cli.output import number_of
 from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.errors import SettingsError
+from outbound_chat.model.words import number_of
 from outbound_chat.store import Store, inspection
 from outbound_chat.store.encryption_keys import open_jobs, openers
 from outbound_chat.store.scripts import OtherKey, read_suppressed

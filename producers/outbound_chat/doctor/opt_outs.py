@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from outbound_chat.cli.doctor.open_chats import span
-from outbound_chat.cli.output import when
+from outbound_chat.doctor.open_chats import span
 from outbound_chat.model.diagnostics import Check, Level
-from outbound_chat.model.times import from_ms
+from outbound_chat.model.times import from_ms, when
 from outbound_chat.store import Store
 from outbound_chat.store.opt_outs import last_sync
 from outbound_chat_config import Channel, Settings

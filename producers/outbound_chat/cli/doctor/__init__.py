@@ -1,1 +1,0 @@
-"""The checks of `doctor`, with a module per subject."""
