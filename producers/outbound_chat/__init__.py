@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         SuppressedNumber,
         SuppressedPage,
         WebhookHost,
+        WorkerStatus,
     )
     from outbound_chat.model.why import WaitReason, Why
     from outbound_chat.request.options import (
@@ -148,6 +149,7 @@ __all__ = [
     "WebhookHost",
     "WebhookState",
     "Why",
+    "WorkerStatus",
     "WrittenByNewerVersion",
 ]
 

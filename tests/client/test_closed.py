@@ -60,6 +60,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "contact_event_status": ((), {}),
     "budgets": ((), {}),
     "lanes": ((), {}),
+    "workers": ((), {}),
     "receipts": ((), {}),
     "events": ((), {}),
     "each_event": ((), {}),

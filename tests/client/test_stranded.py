@@ -8,6 +8,7 @@ import pytest
 from outbound_chat import OutboundChat
 from outbound_chat.doctor.stranded_budgets import stranded_checks
 from outbound_chat.model.diagnostics import Check, Level
+from outbound_chat.model.times import to_ms, utc_now
 from outbound_chat.store import Store
 from outbound_chat_config import Settings
 from tests.support.harness import number, sender
@@ -37,7 +38,7 @@ def test_doctor_names_a_budget_that_was_renamed(redis: fakeredis.FakeRedis, how:
         assert f"{len(ids)} open job" in check.finding
         assert "[budgets.main]" in check.advice
 
-        redis.zadd("oc:{main}:workers", {"elsewhere:1 abc": 1})
+        redis.zadd("oc:{main}:workers", {"elsewhere:1 abc": to_ms(utc_now())})
         assert checks(redis, "eu") == [], "others work for it, with settings of their own"
         redis.delete("oc:{main}:workers")
         for id_ in ids:

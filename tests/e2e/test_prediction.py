@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from outbound_chat import Batch, JobState, OutboundChat
-from outbound_chat.store import inspection
 from tests.support.harness import Harness, number
 from tests.support.waiting import wait_until
 
@@ -20,8 +19,7 @@ def start(stack: Harness) -> OutboundChat:
     for index in range(2):
         stack.start_worker("-n", f"w{index}@%h")
     chat = stack.chat()
-    store_keys = chat._store.keys("main")
-    wait_until(lambda: len(inspection.worker_versions(chat._store, store_keys)) == 2, timeout=60, what="two workers")
+    wait_until(lambda: len(chat.workers()) == 2, timeout=60, what="two workers")
     return chat
 
 

@@ -8,7 +8,7 @@ from outbound_chat import OutboundChat
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.lanes import Lane
 from outbound_chat.model.times import to_ms
-from outbound_chat.store import inspection, scripts
+from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Claimed
 
 from .clocked import ClockedLedger
@@ -175,12 +175,13 @@ def test_what_lived_while_the_clock_was_ahead_is_not_taken_for_alive(clocked: Cl
     """`doctor` would blame a worker's clock, and count workers that ended, until that hour comes."""
     clocked.clock.now_ms += HOUR_MS
     clocked.run(scripts.maintain(clocked.keys, worker="wrong", version="v1", skew_ms=-HOUR_MS))
-    assert inspection.skewed_workers(clocked.store, clocked.keys) == {"wrong": -HOUR_MS / 1000}
+    (wrong,) = clocked.run(scripts.read_workers(clocked.keys))
+    assert (wrong.name, wrong.skew_seconds) == ("wrong", -HOUR_MS / 1000)
     clocked.clock.now_ms -= HOUR_MS
     clocked.maintain()
 
-    assert inspection.skewed_workers(clocked.store, clocked.keys) == {}
-    assert inspection.worker_versions(clocked.store, clocked.keys).keys() == {"worker-1"}
+    (right,) = clocked.run(scripts.read_workers(clocked.keys))
+    assert (right.name, right.skew_seconds) == ("worker-1", 0.0)
 
 
 def test_webhooks_of_jobs_that_ended_while_the_clock_was_ahead_are_posted(clocked: ClockedLedger) -> None:

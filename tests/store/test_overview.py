@@ -30,6 +30,40 @@ def test_a_budget_that_nobody_has_used_tells_so(bare_ledger: Ledger) -> None:
     assert (status.rate, status.ceiling, status.burst, status.workers, status.oldest_due) == (0.0, 0.0, 0, 0, None)
 
 
+def test_the_workers_of_a_budget_tell_their_settings_and_clocks(ledger: Ledger) -> None:
+    """Those whose file is an old one, and those whose clock stops them, are found among hundreds."""
+    assert ledger.run(scripts.read_workers(ledger.keys)) == []
+    ledger.redis.zadd(ledger.keys.workers, {"gone v1": ledger.now_ms() - 10_500})
+    ledger.maintain(worker="b@host:1:2", version="v1")
+    (alone,) = ledger.run(scripts.read_workers(ledger.keys))
+    assert (alone.budget, alone.name, alone.settings_version, alone.settings_agree, alone.skew_seconds) == (
+        *(ledger.keys.budget, "b@host:1:2", "v1", True, 0.0),
+    )
+    assert abs(alone.seen_at.timestamp() * 1000 - ledger.now_ms()) < 5_000
+
+    ledger.run(scripts.maintain(ledger.keys, worker="a", version="v2", skew_ms=-400_000))
+    found = ledger.run(scripts.read_workers(ledger.keys))
+    assert [(one.name, one.settings_agree, one.skew_seconds) for one in found] == [
+        ("a", False, -400.0),
+        ("b@host:1:2", False, 0.0),
+    ]
+
+
+def test_workers_that_another_program_wrote_are_no_workers(ledger: Ledger) -> None:
+    """An operator sees those that can be read, or none."""
+    ledger.maintain(worker="a", version="v1")
+    ledger.redis.zadd(ledger.keys.workers, {"nonsense": ledger.now_ms(), "eternal v1": float("inf")})
+    ledger.redis.zadd(ledger.keys.skewed, {"a inf": ledger.now_ms(), "a nonsense": ledger.now_ms()})
+    assert [(one.name, one.skew_seconds) for one in ledger.run(scripts.read_workers(ledger.keys))] == [
+        ("a", 0.0),
+        ("eternal", 0.0),
+    ]
+    ledger.redis.set(ledger.keys.workers, "text")
+    assert ledger.run(scripts.read_workers(ledger.keys)) == []
+    ledger.redis.delete(ledger.keys.workers)
+    ledger.redis.delete(ledger.keys.skewed)
+
+
 def test_rows_of_a_batch_are_read_by_their_number(ledger: Ledger) -> None:
     """Rows that were refused leave gaps, and the last number ever taken is remembered."""
     lane = ledger.open_batch()

@@ -63,6 +63,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "read_rows": scripts.read_rows(KEYS, batch="b", first=1, count=1),
         "read_budget": scripts.read_budget(KEYS, []),
         "read_lanes": scripts.read_lanes(KEYS, 1),
+        "read_workers": scripts.read_workers(KEYS),
         "read_pace": scripts.read_pace(KEYS, Lane.parse(LANE)),
         "read_shared": scripts.read_shared(KEYS, "b"),
         "configure": scripts.configure(

@@ -69,6 +69,7 @@ from outbound_chat.model.operations import (
     SuppressedNumber,
     SuppressedPage,
     WebhookHost,
+    WorkerStatus,
 )
 from outbound_chat.model.why import Why
 from outbound_chat.request.options import (
@@ -383,6 +384,9 @@ class AsyncOutboundChat(Closable):
 
     async def budgets(self) -> list[BudgetStatus]:
         return await self._run(lists.budgets(self._context))
+
+    async def workers(self) -> list[WorkerStatus]:
+        return await self._run(lists.workers(self._context))
 
     async def receipts(self, *, hours: int = 24) -> list[NumberReceipts]:
         return await self._run(lists.receipts(self._context, hours))

@@ -57,6 +57,7 @@ from outbound_chat.model.operations import (
     SuppressedNumber,
     SuppressedPage,
     WebhookHost,
+    WorkerStatus,
 )
 from outbound_chat.model.why import Why
 from outbound_chat.request.options import (
@@ -614,6 +615,13 @@ class OutboundChat(Closable):
     def budgets(self) -> list[BudgetStatus]:
         """Returns the status of all budgets: rate, jobs, workers and holds. It takes two round trips per budget."""
         return self._run(lists.budgets(self._context))
+
+    def workers(self) -> list[WorkerStatus]:
+        """Returns the workers of all budgets that were seen within the last 10 seconds, by budget and name.
+
+        It takes a round trip per budget.
+        """
+        return self._run(lists.workers(self._context))
 
     def receipts(self, *, hours: int = 24) -> list[NumberReceipts]:
         """Returns of how many messages each source number got receipts, by hour, newest hour first.

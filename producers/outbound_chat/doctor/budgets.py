@@ -1,11 +1,11 @@
 """Checks each budget by its keys in Redis: settings, pace, holds, workers, counts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import isclose
 
 from outbound_chat.client.steps.why_rules import ASKED_TOO_OFTEN
 from outbound_chat.model.diagnostics import Check, Level
-from outbound_chat.model.operations import Hold
+from outbound_chat.model.operations import Hold, WorkerStatus
 from outbound_chat.model.words import held_by, number_of, release_command
 from outbound_chat.store import Forbidden, Store, inspection, scripts
 from outbound_chat_config import Budget
@@ -35,13 +35,15 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
     for hold in store.run(scripts.read_holds(keys)):
         yield _hold(hold)
     counts = inspection.counts(store, keys)
-    for worker, skew in inspection.skewed_workers(store, keys).items():
-        yield _skewed(worker, skew)
+    workers = store.run(scripts.read_workers(keys))
+    for worker in workers:
+        if worker.skew_seconds:
+            yield _skewed(worker.name, worker.skew_seconds)
     for shared in sorted(inspection.shared_node_names(store, keys)):
         advice = "give each worker its own --name, or none; Celery's inspect and control reach only one of them"
         yield Check(f"workers of {name}", Level.WARNING, f"two workers have the node name {shared}", advice)
     waiting = counts.get("waiting", 0)
-    yield _workers(name, inspection.worker_versions(store, keys), number_of(waiting, "job queued", "jobs queued"))
+    yield _workers(name, workers, number_of(waiting, "job queued", "jobs queued"))
     yield from _requests(name, inspection.unanswered_requests(store, keys) if waiting else 0)
     yield from _counts(name, counts)
     yield _consistency(name, inspection.faults(store, keys), counts.get("repaired", 0))
@@ -85,15 +87,15 @@ def _hold(hold: Hold) -> Check:
     return Check(f"{hold.scope} {hold.name}", Level.WARNING, finding, advice)
 
 
-def _workers(name: str, versions: Mapping[str, str], waiting: str) -> Check:
+def _workers(name: str, workers: Sequence[WorkerStatus], waiting: str) -> Check:
     subject = f"workers of {name}"
-    if not versions:
+    if not workers:
         return Check(subject, Level.WARNING, f"none is running; {waiting}", "start one: outbound-chat worker")
-    if len(set(versions.values())) > 1:
+    if not workers[0].settings_agree:
         advice = "give all workers the same file and restart them"
-        finding = f"{len(versions):,} run with different settings of this budget; {waiting}"
+        finding = f"{len(workers):,} run with different settings of this budget; {waiting}"
         return Check(subject, Level.FAULT, finding, advice)
-    return Check(subject, Level.OK, f"{number_of(len(versions), 'runs', 'run')}; {waiting}")
+    return Check(subject, Level.OK, f"{number_of(len(workers), 'runs', 'run')}; {waiting}")
 
 
 def _requests(name: str, asked: int) -> Iterator[Check]:

@@ -6,9 +6,9 @@ from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.errors import SettingsError
 from outbound_chat.model.words import number_of
-from outbound_chat.store import Store, inspection
+from outbound_chat.store import Store
 from outbound_chat.store.encryption_keys import open_jobs, openers
-from outbound_chat.store.scripts import OtherKey, read_suppressed
+from outbound_chat.store.scripts import OtherKey, read_suppressed, read_workers
 from outbound_chat_config import Settings
 
 MOST_LOOKED, FEW_LOOKED = 20_000, 1_000
@@ -42,7 +42,7 @@ def encryption_checks(settings: Settings, store: Store) -> Iterator[Check]:
 def _missing(store: Store, budget: str, most: int) -> Iterator[Check]:
     """Reports keys that jobs need but no worker of the budget has. Missing workers are reported elsewhere."""
     keys = store.keys(budget)
-    if not inspection.worker_versions(store, keys):
+    if not store.run(read_workers(keys)):
         return
     found = next(found for found in open_jobs(store, keys) if found.looked >= most or found.done)
     have = openers(store, keys)

@@ -21,7 +21,7 @@ def stranded_checks(settings: Settings, store: Store) -> Iterator[Check]:
         keys = store.keys(name)
         counts = inspection.counts(store, keys)
         open_jobs = counts.get("waiting", 0) + counts.get("leased", 0)
-        if open_jobs and not inspection.worker_versions(store, keys):
+        if open_jobs and not store.run(scripts.read_workers(keys)):
             finding = (
                 f"{number_of(open_jobs, 'open job')}, but is not in these settings and has no worker: "
                 "its jobs are not sent and do not expire"

@@ -64,6 +64,25 @@ class BudgetStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStatus:
+    """A worker of a budget, seen within the last 10 seconds."""
+
+    budget: str
+    """Budget that it works for; a worker of several budgets is listed for each."""
+    name: str
+    """Its Celery node name, a random part and its process id, such as `outbound-chat-5f0c3a-1@host:9b21d4:4711`."""
+    seen_at: datetime
+    """When it was last seen; a live worker shows itself every second or so."""
+    settings_version: str
+    """Hash of the settings of the budget that it was started with."""
+    settings_agree: bool
+    """Whether all workers of the budget have the same settings; if not, restart those with the wrong ones."""
+    skew_seconds: float
+    """Seconds by which the clock of its machine is ahead of that of Redis, or behind (below 0), if it sends nothing
+    because of that; otherwise 0.0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaneStatus:
     """A lane: the waiting jobs of one priority, sender, tenant and batch."""
 

@@ -60,12 +60,6 @@ def faults(store: Store, keys: Keys) -> dict[str, int]:
     return {name: int(number) for name, number in store.ask(lambda redis: redis.hgetall(keys.faults)).items()}
 
 
-def worker_versions(store: Store, keys: Keys) -> dict[str, str]:
-    """Returns the workers of the last 10 s → the version of the budget's settings that each was started with."""
-    members = store.ask(lambda redis: redis.zrange(keys.workers, 0, -1))
-    return dict(member.rsplit(" ", 1) for member in members)
-
-
 def shared_node_names(store: Store, keys: Keys) -> set[str]:
     """Returns the Celery node names that two workers have. It reads the last 3 s: a dead worker has been replaced."""
     seen = store.ask(lambda redis: redis.zrange(keys.workers, 0, -1, withscores=True))
@@ -73,12 +67,6 @@ def shared_node_names(store: Store, keys: Keys) -> set[str]:
     # Workers of older versions have the name host:process.
     names = Counter(member.rsplit(":", 2)[0] for member, ms in seen if "@" in member and ms > newest - 3_000)
     return {name for name, workers in names.items() if workers > 1}
-
-
-def skewed_workers(store: Store, keys: Keys) -> dict[str, float]:
-    """Returns the workers of the last 10 s that claim nothing → seconds by which their machine's clock is ahead."""
-    members = store.ask(lambda redis: redis.zrange(keys.skewed, 0, -1))
-    return {worker: int(ms) / 1000 for worker, ms in (member.rsplit(" ", 1) for member in members)}
 
 
 def unanswered_requests(store: Store, keys: Keys) -> int:

@@ -13,7 +13,16 @@ from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import Job, JobState
-from outbound_chat.model.operations import BatchPage, BudgetStatus, Events, JobPage, Lanes, LaneStatus, NumberReceipts
+from outbound_chat.model.operations import (
+    BatchPage,
+    BudgetStatus,
+    Events,
+    JobPage,
+    Lanes,
+    LaneStatus,
+    NumberReceipts,
+    WorkerStatus,
+)
 from outbound_chat.model.times import to_ms
 from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
@@ -38,6 +47,14 @@ def budgets(context: Context) -> Steps[list[BudgetStatus]]:
         keys = context.keys(name)
         holds = yield from ask(scripts.read_holds(keys))
         found.append((yield from ask(scripts.read_budget(keys, holds))))
+    return found
+
+
+def workers(context: Context) -> Steps[list[WorkerStatus]]:
+    """Reads the workers of all budgets of the settings."""
+    found: list[WorkerStatus] = []
+    for name in sorted(context.settings.budgets):
+        found += yield from ask(scripts.read_workers(context.keys(name)))
     return found
 
 

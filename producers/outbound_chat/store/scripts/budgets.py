@@ -1,10 +1,10 @@
-"""Reads the state of a whole budget, and which encryption keys its jobs need, for operators."""
+"""Reads the state of a whole budget, its workers, and which encryption keys its jobs need, for operators."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from outbound_chat.model.operations import BudgetStatus, Hold
+from outbound_chat.model.operations import BudgetStatus, Hold, WorkerStatus
 from outbound_chat.model.times import from_ms
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.scripts._reply import rows
@@ -36,6 +36,27 @@ def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
         )
 
     return ScriptCall("read_budget", keys, [], read)
+
+
+def read_workers(keys: Keys) -> ScriptCall[list[WorkerStatus]]:
+    """Reads the workers that the budget had in the last 10 seconds."""
+
+    def read(reply: list[Any]) -> list[WorkerStatus]:
+        found = sorted(rows(reply, 0, 4))
+        agree = len({version for _, version, *_ in found}) == 1
+        return [
+            WorkerStatus(
+                budget=keys.budget,
+                name=name,
+                seen_at=from_ms(int(seen_ms)),
+                settings_version=version,
+                settings_agree=agree,
+                skew_seconds=int(skew_ms) / 1000,
+            )
+            for name, version, seen_ms, skew_ms in found
+        ]
+
+    return ScriptCall("read_workers", keys, [], read)
 
 
 @dataclass(frozen=True, slots=True)

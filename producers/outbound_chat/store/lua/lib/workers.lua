@@ -21,6 +21,11 @@ function workers.note_alive(worker, version, skew_ms, key_names)
   end
 end
 
+-- Return the members of an index that were seen lately, the last one last.
+function workers.live(index, ...)
+  return try('ZRANGE', key(index), NOW - LIVE_MS, '+inf', 'BYSCORE', ...) or {}
+end
+
 -- Count the live workers.
 function workers.count()
   return try('ZCOUNT', key('workers'), NOW - LIVE_MS, '+inf') or 0
@@ -29,7 +34,7 @@ end
 -- Return the names of the keys that live workers have, as a set.
 function workers.key_names()
   local names = {}
-  for _, member in ipairs(try('ZRANGE', key('openers'), NOW - LIVE_MS, '+inf', 'BYSCORE') or {}) do
+  for _, member in ipairs(workers.live('openers')) do
     names[string.match(member, '%S*$')] = true
   end
   return names
