@@ -25,7 +25,7 @@ class Service:
     metrics: Metrics
     keyring: Keyring
     snapshots: Snapshots = field(default_factory=Snapshots)
-    """What pages have just read."""
+    """What was just read: it serves several callers."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service should stop: long polls then respond immediately."""
 

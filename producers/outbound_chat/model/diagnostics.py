@@ -23,7 +23,10 @@ class Check:
     """A finding of the doctor."""
 
     subject: str
+    """What was looked at, such as `redis` or `workers of main`."""
     level: Level
+    """`ok`; `warning`: it works, but needs attention; `fault`: repair it before jobs can be sent, or sent safely."""
     finding: str
+    """What was found."""
     advice: str = ""
     """What to do; empty if there is nothing to do."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.model.operations import LaneStatus
 
 
 def json_default(value: Any) -> Any:
@@ -21,6 +22,8 @@ def json_default(value: Any) -> Any:
         record |= {"priority": value.priority.name.lower(), "final": value.final, "error": value.error}
         # Before a job is sent there is nothing to deliver.
         record["delivery"] = value.delivery if value.state is JobState.SENT else None
+    if isinstance(value, LaneStatus):
+        record["priority"] = value.priority.name.lower()
     if isinstance(value, Batch):
         record |= {"counts": dict(value.counts), "deliveries": dict(value.deliveries), "remaining": value.remaining}
     return record

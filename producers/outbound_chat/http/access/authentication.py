@@ -174,7 +174,8 @@ def require(scope: Scope) -> Callable[..., Awaitable[ScopedClient]]:
         if scope not in principal.scopes:
             headers = {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope}"'}
             raise Problem(ProblemCode.FORBIDDEN, f'The API key does not have the scope "{scope}".', headers=headers)
-        return ScopedClient(service_of(request).client, principal.restrictions)
+        service = service_of(request)
+        return ScopedClient(service.client, principal.restrictions, service.snapshots)
 
     scoped.scope = scope  # type: ignore[attr-defined]  # by this `Endpoint` and a test know it
     return scoped

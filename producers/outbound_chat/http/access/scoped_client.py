@@ -8,21 +8,21 @@ from dataclasses import dataclass
 
 from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http.access.restrictions import Restrictions
+from outbound_chat.http.access.scoped_batches import ScopedBatches
+from outbound_chat.http.access.scoped_budgets import ScopedBudgets
 from outbound_chat.http.access.scoped_dead_letters import ScopedDeadLetters
-from outbound_chat.http.access.scoped_jobs import Scoped, ScopedBatches, ScopedJobs
+from outbound_chat.http.access.scoped_jobs import Scoped, ScopedJobs
+from outbound_chat.http.access.sharing import Snapshots
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.contact_events import Outcome
 from outbound_chat.model.operations import (
-    BudgetStatus,
     DeadWebhook,
     Events,
     Hold,
-    NumberReceipts,
     SuppressedPage,
     WebhookHost,
 )
-from outbound_chat_config import Sender
 
 WEBHOOK_PAGE = 500
 FINISHED = "finished"
@@ -32,8 +32,9 @@ FINISHED = "finished"
 class ScopedClient:
     """Has a part for each noun, with the client and the restrictions of the key."""
 
-    def __init__(self, client: AsyncOutboundChat, restrictions: Restrictions) -> None:
+    def __init__(self, client: AsyncOutboundChat, restrictions: Restrictions, snapshots: Snapshots) -> None:
         self._parts = (client, restrictions)
+        self._snapshots = snapshots
 
     @property
     def jobs(self) -> "ScopedJobs":
@@ -63,7 +64,7 @@ class ScopedClient:
     @property
     def budgets(self) -> "ScopedBudgets":
         """Budgets."""
-        return ScopedBudgets(*self._parts)
+        return ScopedBudgets(*self._parts, self._snapshots)
 
     @property
     def suppression(self) -> "ScopedSuppression":
@@ -177,24 +178,6 @@ class ScopedWebhooks(Scoped):
             if id_.endswith(f".{FINISHED}") and await self._batches.shows(of[id_]):
                 shown.add(of[id_])
         return {id_ for id_ in ids if of[id_] in shown}
-
-
-class ScopedBudgets(Scoped):
-    """Budgets and senders."""
-
-    async def status(self) -> list[BudgetStatus]:
-        """Returns the status of all budgets."""
-        self._restrictions.require_none()
-        return await self._client.budgets()
-
-    async def receipts(self, hours: int) -> list[NumberReceipts]:
-        """Returns the receipts by source number and hour, of all senders."""
-        self._restrictions.require_none()
-        return await self._client.receipts(hours=hours)
-
-    def senders(self) -> dict[str, Sender]:
-        """Returns the senders that the key may use."""
-        return self._restrictions.known_senders()
 
 
 class ScopedSuppression(Scoped):

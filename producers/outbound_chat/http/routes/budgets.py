@@ -11,9 +11,18 @@ from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import check_hold, read_fields
 from outbound_chat.http.wire.request_schemas import HOLD_BODY
-from outbound_chat.http.wire.response_models import BudgetList, HoldList, ReceiptList, Released, SenderList
+from outbound_chat.http.wire.response_models import (
+    BudgetList,
+    CheckList,
+    HoldList,
+    ReceiptList,
+    Released,
+    SenderList,
+    WorkerList,
+)
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError
+from outbound_chat.model.operations import Lanes
 from outbound_chat.request import FieldCode
 
 router = APIRouter(prefix="/v1", tags=["operators"])
@@ -31,6 +40,42 @@ SCOPES = ("budget", "sender", "instance", "tenant", "batch")
 async def budgets(scoped: CanRead) -> Response:
     """Returns the rate, jobs, workers and holds of each budget."""
     return json_response({"budgets": await scoped.budgets.status()})
+
+
+@router.get(
+    "/workers",
+    operation_id="readWorkers",
+    summary="List workers",
+    responses=responses(WorkerList),
+)
+async def workers(scoped: CanRead) -> Response:
+    """Lists the workers of each budget that were seen within 10 seconds, with their settings and clocks."""
+    return json_response({"workers": await scoped.budgets.workers()})
+
+
+@router.get(
+    "/lanes",
+    operation_id="readLanes",
+    summary="List the longest lanes",
+    responses=responses(Lanes),
+)
+async def lanes(
+    scoped: CanRead,
+    limit: Annotated[int, Query(ge=1, le=50, description="How many lanes at most.")] = 20,
+) -> Response:
+    """Returns the lanes with the most waiting jobs, of all budgets, and what stops each."""
+    return json_response(await scoped.budgets.lanes(limit))
+
+
+@router.get(
+    "/doctor",
+    operation_id="readDoctor",
+    summary="Check settings, Redis and workers",
+    responses=responses(CheckList),
+)
+async def doctor(scoped: CanRead) -> Response:
+    """Makes the checks of `outbound-chat doctor` that need no broker and no AWS. Findings are at most 5 seconds old."""
+    return json_response({"checks": await scoped.budgets.doctor()})
 
 
 @router.get(

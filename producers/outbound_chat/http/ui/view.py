@@ -110,7 +110,8 @@ def page(path: str, scope: Scope, *, method: str = "GET") -> Callable[[Page], Pa
                 principal = await authenticate(request)
                 if scope not in principal.scopes:
                     raise Problem(ProblemCode.FORBIDDEN, f'The API key does not have the scope "{scope}".')
-                scoped = ScopedClient(service_of(request).client, principal.restrictions)
+                service = service_of(request)
+                scoped = ScopedClient(service.client, principal.restrictions, service.snapshots)
                 return await function(View(request, principal, scoped))
             except (*EXPECTED, HTTPException) as error:
                 return problem_page(request, error)

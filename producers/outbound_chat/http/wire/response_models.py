@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.contact_events import Outcome
 from outbound_chat.model.contacts import ContactFact, Delivery
+from outbound_chat.model.diagnostics import Check
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Attempt, Job, Webhook
 from outbound_chat.model.operations import (
@@ -19,10 +20,13 @@ from outbound_chat.model.operations import (
     Event,
     Hold,
     JobPage,
+    Lanes,
+    LaneStatus,
     NumberReceipts,
     SuppressedNumber,
     SuppressedPage,
     WebhookHost,
+    WorkerStatus,
 )
 from outbound_chat.model.why import Why
 
@@ -30,18 +34,16 @@ _CONFIG = ConfigDict(use_attribute_docstrings=True, extra="forbid", json_schema_
 # Their docstrings describe their members. Only the documentation needs this, and `model` does not import pydantic.
 # https://docs.pydantic.dev/latest/concepts/dataclasses/#dataclass-config
 for _record in (
+    *(Check, Lanes, LaneStatus, WorkerStatus),
     *(Attempt, Batch, BatchPage, BudgetStatus, Cancellation, ContactFact, DeadLetters, DeadWebhook, Delivery, Event),
     *(FieldError, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
 ):
     _record.__pydantic_config__ = _CONFIG  # type: ignore[union-attr]
 
+_PRIORITY = {"type": "string", "enum": ["urgent", "normal", "bulk"], "description": "Which jobs go first."}
 _ADDED: dict[str, dict[str, Any]] = {
     "Job": {
-        "priority": {
-            "type": "string",
-            "enum": ["urgent", "normal", "bulk"],
-            "description": "Which jobs go first.",
-        },
+        "priority": _PRIORITY,
         "final": {"type": "boolean", "description": "Whether the job has ended."},
         "error": {
             "anyOf": [{"$ref": "#/components/schemas/Attempt"}, {"type": "null"}],
@@ -52,6 +54,7 @@ _ADDED: dict[str, dict[str, Any]] = {
             "description": "What is known of the delivery, most often `unknown`; null if the job is not `sent`.",
         },
     },
+    "LaneStatus": {"priority": _PRIORITY},
     "Batch": {"remaining": {"type": "integer", "description": "Jobs that are not final."}},
 }
 """Members that `model.json` adds to records or writes in another form."""
@@ -185,6 +188,20 @@ class BudgetList(_Model):
 
     budgets: list[BudgetStatus]
     """The status of each budget."""
+
+
+class WorkerList(_Model):
+    """The workers of all budgets."""
+
+    workers: list[WorkerStatus]
+    """One entry for each budget of a worker."""
+
+
+class CheckList(_Model):
+    """What the doctor found."""
+
+    checks: list[Check]
+    """The findings, in the order in which they were made."""
 
 
 class SenderName(_Model):

@@ -1,0 +1,51 @@
+"""Budgets, senders and workers, within the restrictions of an API key."""
+
+from asyncio import to_thread
+from dataclasses import dataclass
+
+from outbound_chat.doctor.checks import checks_of
+from outbound_chat.http.access.scoped_jobs import Scoped
+from outbound_chat.http.access.sharing import Snapshots
+from outbound_chat.model.diagnostics import Check
+from outbound_chat.model.operations import BudgetStatus, Lanes, NumberReceipts, WorkerStatus
+from outbound_chat_config import Sender
+
+CHECKS_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class ScopedBudgets(Scoped):
+    """Budgets and senders, and what works for them."""
+
+    _snapshots: Snapshots
+
+    async def status(self) -> list[BudgetStatus]:
+        """Returns the status of all budgets."""
+        self._restrictions.require_none()
+        return await self._client.budgets()
+
+    async def workers(self) -> list[WorkerStatus]:
+        """Returns the workers of all budgets."""
+        self._restrictions.require_none()
+        return await self._client.workers()
+
+    async def lanes(self, limit: int) -> Lanes:
+        """Returns the lanes with the most waiting jobs."""
+        self._restrictions.require_none()
+        return await self._client.lanes(limit=limit)
+
+    async def doctor(self) -> list[Check]:
+        """Returns the findings of the doctor, made at most 5 seconds ago."""
+        self._restrictions.require_none()
+        settings = self._restrictions.settings
+        # It waits for Redis in a thread, of which there is never more than one.
+        return await self._snapshots.get("doctor", lambda: to_thread(lambda: list(checks_of(settings))), CHECKS_SECONDS)
+
+    async def receipts(self, hours: int) -> list[NumberReceipts]:
+        """Returns the receipts by source number and hour, of all senders."""
+        self._restrictions.require_none()
+        return await self._client.receipts(hours=hours)
+
+    def senders(self) -> dict[str, Sender]:
+        """Returns the senders that the key may use."""
+        return self._restrictions.known_senders()
