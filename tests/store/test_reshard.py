@@ -197,8 +197,8 @@ def test_what_is_read_without_a_script_is_right_at_every_stage(move: SlotMove) -
             assert (
                 inspection.faults(store, keys),
                 inspection.foreign_keys(store, keys),
-                inspection.rates(store, keys),
-            ) == ({}, [], (0.0, 0.0)), stage
+                inspection.budget_settings(store, keys),
+            ) == ({}, [], {}), stage
             with store.listen(keys.done("x")):
                 move.target.run("PUBLISH", keys.done("x"), "sent")
         signal = store.wait_for_signal([keys.wake], 1)

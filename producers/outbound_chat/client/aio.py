@@ -82,7 +82,7 @@ from outbound_chat.request.options import (
     ReplayOptions,
 )
 from outbound_chat.store import AsyncStore, ScriptCall
-from outbound_chat.store.scripts import FIRST_PAGE, MOST_BATCHES, MOST_JOBS
+from outbound_chat.store.scripts import FIRST_PAGE, MOST_BATCHES, MOST_JOBS, PaceNow
 from outbound_chat_config import Settings, load_settings
 
 T = TypeVar("T")
@@ -246,9 +246,11 @@ class AsyncOutboundChat(Closable):
             async for row in _each(several("rows", rows, is_one=Mapping)):
                 flight.add(row)
             try:
-                return flight.result(*await self._run(flight.ask()))
+                found = await self._run(flight.ask())
             except StoreUnavailable:
-                return flight.result(int(time.time() * 1000), None)
+                found = PaceNow(int(time.time() * 1000), None)
+            # It looks at every row again.
+            return await asyncio.to_thread(flight.result, *found)
 
     async def earlier_batches(
         self, *, sender: str, batch_key: FileKey, name: str = "", **shared: Unpack[BatchOptions]

@@ -31,9 +31,9 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
         yield Check(f"keys of {name}", Level.FAULT, finding, advice)
         return
     yield from _settings(name, budget, inspection.budget_settings(store, keys))
-    yield from _pace(name, *inspection.rates(store, keys))
-    for hold in store.run(scripts.read_holds(keys)):
-        yield _hold(hold)
+    status = store.run(scripts.read_budget(keys, store.run(scripts.read_holds(keys))))
+    yield from _pace(name, status.rate, status.ceiling)
+    yield from map(_hold, status.holds)
     counts = inspection.counts(store, keys)
     workers = store.run(scripts.read_workers(keys))
     for worker in workers:

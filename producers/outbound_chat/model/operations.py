@@ -63,7 +63,7 @@ class BudgetStatus:
     """Single jobs that `jobs` can list, at 18 bytes of Redis each."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class WorkerStatus:
     """A worker of a budget, seen within the last 10 seconds."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from redis.exceptions import ResponseError
 
@@ -86,23 +86,6 @@ def budget_settings(store: Store, keys: Keys) -> dict[str, str]:
     """Returns the settings of the budget that the scripts use, such as `rate` and `burst`; empty: it has none."""
     settings: dict[str, str] = store.ask(lambda redis: redis.hgetall(keys.settings))
     return settings
-
-
-class Rates(NamedTuple):
-    """Calls a second; zero until something has been sent."""
-
-    now: float
-    ceiling: float
-
-
-def rates(store: Store, keys: Keys) -> Rates:
-    """Returns the present rate of the budget, and the highest one."""
-    rate, ceiling = store.ask(lambda redis: redis.hmget(keys.bucket, "rate", "ceiling"))
-    try:
-        return Rates(float(rate or 0), float(ceiling or 0))
-    except ValueError:
-        # Another program wrote them; the next result sets them again.
-        return Rates(0.0, 0.0)
 
 
 @dataclass(slots=True)

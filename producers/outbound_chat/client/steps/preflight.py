@@ -9,7 +9,7 @@ from bisect import insort
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from math import inf
+from math import ceil, inf
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -150,7 +150,7 @@ class BatchPreflight:
         """Returns what would happen to the rows. `found`: None to assume an idle budget."""
         pace = replace(found or self._idle_pace(), own=self._own_lane())
         chat_seconds = self._minutes * 60 / self._accepted if self._accepted else 0.0
-        turns = forecast(pace, self._schedule.due(now_ms), chat_seconds=chat_seconds)
+        turns, rate = forecast(pace, self._schedule.due(now_ms), chat_seconds=chat_seconds), rate_now(pace)
 
         def time_of(turn: int) -> float:
             return now_ms + min(turns.time_of(turn) * 1_000, FARTHEST_MS)
@@ -167,7 +167,7 @@ class BatchPreflight:
             faults=self._faults.faults,
             previews=tuple(self._previews),
             parts=self._parts,
-            rate=rate_now(pace),
+            rate=rate,
             starts_at=from_ms(time_of(1)) if self._accepted else None,
             ends_at=from_ms(time_of(self._accepted)) if self._accepted else None,
             expiring=expiring,
@@ -176,6 +176,8 @@ class BatchPreflight:
             workers=pace.workers,
             held_by=pace.held_by,
             chats_lasted_seconds=pace.chats.lasted if pace.chats else None,
+            open_chats=min(self._accepted, ceil(rate * turns.chat_seconds)) if self._accepted else None,
+            max_open_chats=self._of_batch.sender.max_open_chats,
         )
 
     def _expiring(self, now_ms: int, time_of: Any) -> Iterator[tuple[float, int, float]]:

@@ -31,34 +31,19 @@ HoldScope = Literal["budget", "sender", "instance", "tenant", "batch"]
 SCOPES = ("budget", "sender", "instance", "tenant", "batch")
 
 
-@router.get(
-    "/budgets",
-    operation_id="readBudgets",
-    summary="List budgets",
-    responses=responses(BudgetList),
-)
+@router.get("/budgets", operation_id="readBudgets", summary="List budgets", responses=responses(BudgetList))
 async def budgets(scoped: CanRead) -> Response:
     """Returns the rate, jobs, workers and holds of each budget."""
     return json_response({"budgets": await scoped.budgets.status()})
 
 
-@router.get(
-    "/workers",
-    operation_id="readWorkers",
-    summary="List workers",
-    responses=responses(WorkerList),
-)
+@router.get("/workers", operation_id="readWorkers", summary="List workers", responses=responses(WorkerList))
 async def workers(scoped: CanRead) -> Response:
     """Lists the workers of each budget that were seen within 10 seconds, with their settings and clocks."""
     return json_response({"workers": await scoped.budgets.workers()})
 
 
-@router.get(
-    "/lanes",
-    operation_id="readLanes",
-    summary="List the longest lanes",
-    responses=responses(Lanes),
-)
+@router.get("/lanes", operation_id="readLanes", summary="List the longest lanes", responses=responses(Lanes))
 async def lanes(
     scoped: CanRead,
     limit: Annotated[int, Query(ge=1, le=50, description="How many lanes at most.")] = 20,
@@ -92,12 +77,7 @@ async def receipts(
     return json_response({"receipts": await scoped.budgets.receipts(hours)})
 
 
-@router.get(
-    "/senders",
-    operation_id="readSenders",
-    summary="List senders",
-    responses=responses(SenderList),
-)
+@router.get("/senders", operation_id="readSenders", summary="List senders", responses=responses(SenderList))
 async def senders(scoped: CanRead) -> Response:
     """Returns the name, channel and budget of each sender in the settings of this service."""
     found = [
@@ -135,12 +115,7 @@ def _check(given: Mapping[str, Any], errors: list[FieldError]) -> None:
     check_hold(given, errors)
 
 
-@router.delete(
-    "/holds",
-    operation_id="release",
-    summary="Release a hold",
-    responses=responses(Released, 404),
-)
+@router.delete("/holds", operation_id="release", summary="Release a hold", responses=responses(Released, 404))
 async def release(
     scoped: CanOperate,
     scope: Annotated[HoldScope, Query(description="What kind of thing is held.")],

@@ -207,18 +207,20 @@ _ROWS = {"type": "array", "items": named("Row", _ROW), "description": "One objec
 _CSV = "to,text\n+12025550101,Your parcel has left.\n+12025550102,Your parcel is late.\n"
 _LINES = '{"to": "+12025550101", "text": "Your parcel has left."}\n'
 _BATCH = closed({**SHARED, "rows": _ROWS}, "sender", "rows", description="Messages, and what they share.")
-BATCH_BODY = body_of(
-    {
-        "application/json": {
-            "schema": named("NewBatch", _BATCH),
-            "example": {"sender": "support", "text": "Your parcel has left.", "rows": [{"to": "+12025550101"}]},
-        },
-        "text/csv": {
-            "schema": {**_TEXT, "description": "A row of field names, then a row per message."},
-            "example": _CSV,
-        },
-        "application/x-ndjson": {"schema": {**_TEXT, "description": "One JSON object per line."}, "example": _LINES},
+_ROWS_BODIES = {
+    "application/json": {
+        "schema": named("NewBatch", _BATCH),
+        "example": {"sender": "support", "text": "Your parcel has left.", "rows": [{"to": "+12025550101"}]},
     },
+    "text/csv": {
+        "schema": {**_TEXT, "description": "A row of field names, then a row per message."},
+        "example": _CSV,
+    },
+    "application/x-ndjson": {"schema": {**_TEXT, "description": "One JSON object per line."}, "example": _LINES},
+}
+PREFLIGHT_BODY = body_of(_ROWS_BODIES)
+BATCH_BODY = body_of(
+    _ROWS_BODIES,
     _idempotency_key(
         "Identifies the batch. Repeat an interrupted request with the same key: it resumes where it stopped."
     ),

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from outbound_chat.model.batches import Batch
+from outbound_chat.model.batches import Batch, ExpiringRow, FaultCount, Preflight, Preview
 from outbound_chat.model.contact_events import Outcome
 from outbound_chat.model.contacts import ContactFact, Delivery
 from outbound_chat.model.diagnostics import Check
@@ -34,7 +34,7 @@ _CONFIG = ConfigDict(use_attribute_docstrings=True, extra="forbid", json_schema_
 # Their docstrings describe their members. Only the documentation needs this, and `model` does not import pydantic.
 # https://docs.pydantic.dev/latest/concepts/dataclasses/#dataclass-config
 for _record in (
-    *(Check, Lanes, LaneStatus, WorkerStatus),
+    *(Check, ExpiringRow, FaultCount, Lanes, LaneStatus, Preflight, Preview, WorkerStatus),
     *(Attempt, Batch, BatchPage, BudgetStatus, Cancellation, ContactFact, DeadLetters, DeadWebhook, Delivery, Event),
     *(FieldError, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
 ):
@@ -55,6 +55,13 @@ _ADDED: dict[str, dict[str, Any]] = {
         },
     },
     "LaneStatus": {"priority": _PRIORITY},
+    "FaultCount": {
+        "first_lines": {
+            "type": "array",
+            "items": {"type": "integer"},
+            "description": "The lines of the body where the first 5 begin; empty for a JSON body.",
+        },
+    },
     "Batch": {"remaining": {"type": "integer", "description": "Jobs that are not final."}},
 }
 """Members that `model.json` adds to records or writes in another form."""
@@ -287,6 +294,12 @@ def complete(schemas: dict[str, Any]) -> None:
         schemas[name]["properties"] |= members
         schemas[name]["required"] = sorted({*schemas[name]["required"], *members})
     _add_why(schemas)
+    # The rejections of a preflight are written as those of a receipt.
+    of_receipt = schemas["Receipt"]["properties"]
+    schemas["Preflight"]["properties"] |= {name: of_receipt[name] for name in ("rejections", "rejections_omitted")}
+    schemas["Preflight"]["required"].append("rejections_omitted")
+    del schemas["Rejection"], schemas["Preview"]["properties"]["request"]
+    schemas["Preview"]["required"].remove("request")
     # Only the result of `enqueue` in Python has it.
     del schemas["Job"]["properties"]["repeated"], schemas["Priority"]
     schemas["Job"]["required"].remove("repeated")

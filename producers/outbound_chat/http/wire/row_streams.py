@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from outbound_chat.client.steps.rejections import FaultCounter
 from outbound_chat.http.wire.bodies import parts_of
 from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.batches import Rejection
@@ -81,7 +82,9 @@ class RowsBody:
 class Rejections:
     """Collects why rows were rejected, as JSON in a temporary file, without values of rows."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: FaultCounter | None = None) -> None:
+        """`lines`: counts their faults by line; 0 if it is not known."""
+        self._lines = lines
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # closed by whoever has it
         self._bytes = 0
         self.omitted = 0
@@ -89,6 +92,8 @@ class Rejections:
 
     def add(self, rejection: Rejection, line: int | None) -> None:
         """Adds one while there is room."""
+        if self._lines:
+            self._lines.add(line or 0, rejection.errors)
         if self._bytes >= MOST_LISTED:
             self.omitted += 1
             return

@@ -41,19 +41,11 @@ def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
 def read_workers(keys: Keys) -> ScriptCall[list[WorkerStatus]]:
     """Reads the workers that the budget had in the last 10 seconds."""
 
-    def read(reply: list[Any]) -> list[WorkerStatus]:
-        found = sorted(rows(reply, 0, 4))
-        agree = len({version for _, version, *_ in found}) == 1
+    def read(reply: list[list[str]]) -> list[WorkerStatus]:
+        agree = len({version for _, version, *_ in reply}) == 1
         return [
-            WorkerStatus(
-                budget=keys.budget,
-                name=name,
-                seen_at=from_ms(int(seen_ms)),
-                settings_version=version,
-                settings_agree=agree,
-                skew_seconds=int(skew_ms) / 1000,
-            )
-            for name, version, seen_ms, skew_ms in found
+            WorkerStatus(keys.budget, name, from_ms(int(seen_ms)), version, agree, int(skew_ms) / 1000)
+            for name, version, seen_ms, skew_ms in sorted(reply)
         ]
 
     return ScriptCall("read_workers", keys, [], read)
