@@ -207,6 +207,7 @@ class Preflight:
     """How long chats of the instance lasted on average, as the times assume; None: not known, or its chats are not
     counted, so the times assume that each lasts its whole duration."""
     open_chats: int | None = None
-    """Most chats that it would have open at once, if it got `rate` all the time; None: no row would be accepted."""
+    """Most chats that the batch would have open at once if it got `rate` all the time; None: no row would be accepted.
+    """
     max_open_chats: int | None = None
-    """How many chats the sender's instance may have open, by the settings; None: they don't say."""
+    """How many chats the sender's instance may have open at once, by the settings; None: they don't say."""

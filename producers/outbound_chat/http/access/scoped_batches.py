@@ -1,10 +1,11 @@
 """Batches within the restrictions of an API key."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from outbound_chat.client.steps.rejections import OnRejected
 from outbound_chat.http.access.scoped_jobs import Scoped, waited
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
@@ -14,7 +15,6 @@ from outbound_chat.model.json import json_default
 from outbound_chat.model.operations import BatchPage, JobPage
 from outbound_chat.request import FieldCode
 
-OnRejected = Callable[[Rejection], None]
 CHECK_SECONDS = 1.0
 """How often the key is checked while rows stream in. A revoked key ends the stream."""
 

@@ -1,14 +1,15 @@
-"""Routes of batches, except those that take rows."""
+"""Routes of batches."""
 
 from typing import Annotated
 
-from fastapi import Query, Request
-from starlette.responses import Response
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response, StreamingResponse
 
-from outbound_chat.http.access.authentication import CanOperate, CanRead
-from outbound_chat.http.routes.batch_rows import router
-from outbound_chat.http.service import unless_over, while_there
-from outbound_chat.http.wire.bodies import json_object
+from outbound_chat.client.steps.rejections import FaultCounter
+from outbound_chat.http.access.authentication import CanEnqueue, CanOperate, CanRead
+from outbound_chat.http.service import service_of, unless_over, while_there
+from outbound_chat.http.wire.batch_bodies import taken_rows, written
+from outbound_chat.http.wire.bodies import JSON_TYPE, json_object, key_in_header
 from outbound_chat.http.wire.fields import check_hold, read_fields
 from outbound_chat.http.wire.parameters import (
     BatchId,
@@ -17,14 +18,75 @@ from outbound_chat.http.wire.parameters import (
     Limit,
     OfSender,
     OfTenant,
+    StreamedOptions,
     Wait,
     of_filter,
 )
-from outbound_chat.http.wire.request_schemas import PART_BODY, REASON_BODY
+from outbound_chat.http.wire.request_schemas import BATCH_BODY, PART_BODY, PREFLIGHT_BODY, REASON_BODY
+from outbound_chat.http.wire.response_models import Receipt
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
-from outbound_chat.model.batches import Batch
+from outbound_chat.http.wire.row_streams import Rejections
+from outbound_chat.model.batches import Batch, Preflight
 from outbound_chat.model.jobs import JobState
+from outbound_chat.model.json import json_default
 from outbound_chat.model.operations import BatchPage, JobPage
+
+Streamed = Annotated[StreamedOptions, Depends(StreamedOptions)]
+router = APIRouter(prefix="/v1/batches", tags=["batches"])
+
+
+@router.post(
+    "",
+    operation_id="enqueueBatch",
+    summary="Enqueue many messages as one batch",
+    status_code=201,
+    responses=responses(
+        Receipt,
+        409,
+        *OF_BODIES,
+        status=201,
+        _200="The batch that an earlier request with the same key created and closed.",
+    ),
+    openapi_extra=BATCH_BODY,
+)
+async def enqueue(request: Request, scoped: CanEnqueue, streamed: Streamed) -> Response:
+    """Accepts rows as JSON, or any number of rows as CSV or NDJSON. Invalid rows are rejected; the others are accepted.
+
+    The response starts once the whole body has arrived. It lists every rejected row with its line and the reasons. With
+    an `Idempotency-Key`, an interrupted request can be repeated with the same rows and options: no row is added twice.
+    """
+    rejections = Rejections()
+    receipt = await taken_rows(request, streamed, scoped.batches.enqueue, rejections, key_in_header(request))
+    if not receipt.repeated:
+        service_of(request).metrics.count_jobs(receipt.accepted, receipt.rejected)
+    headers = {"Location": f"/v1/batches/{receipt.id}"}
+    status = 200 if receipt.repeated else 201
+    body = written(json_default(receipt), rejections)
+    return StreamingResponse(body, status, headers=headers, media_type=JSON_TYPE)
+
+
+@router.post(
+    "/preflight",
+    operation_id="preflightBatch",
+    summary="Check the rows of a batch and predict when they are sent",
+    responses=responses(Preflight, *OF_BODIES),
+    openapi_extra=PREFLIGHT_BODY,
+)
+async def preflight(request: Request, scoped: CanEnqueue, streamed: Streamed) -> Response:
+    """Takes what `POST /v1/batches` takes, and stores nothing. The response says what would happen to the rows if they
+    were enqueued now.
+    """
+    lines = FaultCounter()
+    rejections = Rejections(lines)
+    found = json_default(await taken_rows(request, streamed, scoped.batches.preflight, rejections))
+    # Both counters got the same faults in the same order, one with rows, the other with lines.
+    found["faults"] = [
+        {**json_default(one), "first_lines": [line for line in same.first_rows if line]}
+        for one, same in zip(found["faults"], lines.faults, strict=True)
+    ]
+    # The rest of a preview's request is from the settings, which callers don't see.
+    found["previews"] = [{"row": one.row, "text": one.text, "parts": one.parts} for one in found["previews"]]
+    return StreamingResponse(written(found, rejections), media_type=JSON_TYPE)
 
 
 @router.get("", operation_id="readBatches", summary="List batches", responses=responses(BatchPage, 404))

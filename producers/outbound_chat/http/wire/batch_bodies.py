@@ -1,30 +1,23 @@
-"""Routes that take the rows of a batch: to enqueue them, or only to check them."""
+"""Reads the rows and options of a batch from any kind of body, and writes what became of the rows."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from fastapi import APIRouter, Depends, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.requests import Request
 
 from outbound_chat.client import FileKey
-from outbound_chat.client.steps.rejections import FaultCounter
-from outbound_chat.http.access.authentication import CanEnqueue
-from outbound_chat.http.access.scoped_batches import OnRejected
-from outbound_chat.http.service import service_of
-from outbound_chat.http.wire.bodies import JSON_TYPE, json_object, key_in_header, media_type
+from outbound_chat.client.steps.rejections import OnRejected
+from outbound_chat.http.wire.bodies import JSON_TYPE, json_object, media_type
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.fields import known_options
 from outbound_chat.http.wire.parameters import LONGEST_NAME, StreamedOptions
 from outbound_chat.http.wire.problems import Problem, problem_of
-from outbound_chat.http.wire.request_schemas import BATCH_BODY, PREFLIGHT_BODY
-from outbound_chat.http.wire.response_models import Receipt
-from outbound_chat.http.wire.responses import OF_BODIES, responses
 from outbound_chat.http.wire.row_streams import CSV_TYPE, JSON_LINES_TYPES, Rejections, RowsBody
 from outbound_chat.http.wire.turns import Turns
-from outbound_chat.model.batches import Preflight, Rejection
+from outbound_chat.model.batches import Rejection
 from outbound_chat.model.errors import FieldError, InvalidJob, OutboundChatError
-from outbound_chat.model.json import json_default, to_json
+from outbound_chat.model.json import to_json
 from outbound_chat.request import FieldCode, with_report
 from outbound_chat.request.options import BATCH_OPTIONS, JOB_ONLY
 from outbound_chat.request.templates import Template
@@ -33,65 +26,9 @@ from outbound_chat.rows import Form, UnusableFile, converted
 T = TypeVar("T")
 Take = Callable[[AsyncIterator[Any], Mapping[str, Any], OnRejected], Awaitable[T]]
 """What is done with rows and options; it reports the rows that it rejects."""
-Streamed = Annotated[StreamedOptions, Depends(StreamedOptions)]
-router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
 
-@router.post(
-    "",
-    operation_id="enqueueBatch",
-    summary="Enqueue many messages as one batch",
-    status_code=201,
-    responses=responses(
-        Receipt,
-        409,
-        *OF_BODIES,
-        status=201,
-        _200="The batch that an earlier request with the same key created and closed.",
-    ),
-    openapi_extra=BATCH_BODY,
-)
-async def enqueue(request: Request, scoped: CanEnqueue, streamed: Streamed) -> Response:
-    """Accepts rows as JSON, or any number of rows as CSV or NDJSON. Invalid rows are rejected; the others are accepted.
-
-    The response starts once the whole body has arrived. It lists every rejected row with its line and the reasons. With
-    an `Idempotency-Key`, an interrupted request can be repeated with the same rows and options: no row is added twice.
-    """
-    rejections = Rejections()
-    receipt = await _taken(request, streamed, scoped.batches.enqueue, rejections, key_in_header(request))
-    if not receipt.repeated:
-        service_of(request).metrics.count_jobs(receipt.accepted, receipt.rejected)
-    headers = {"Location": f"/v1/batches/{receipt.id}"}
-    status = 200 if receipt.repeated else 201
-    written = _written(json_default(receipt), rejections)
-    return StreamingResponse(written, status, headers=headers, media_type=JSON_TYPE)
-
-
-@router.post(
-    "/preflight",
-    operation_id="preflightBatch",
-    summary="Check the rows of a batch and predict when they are sent",
-    responses=responses(Preflight, *OF_BODIES),
-    openapi_extra=PREFLIGHT_BODY,
-)
-async def preflight(request: Request, scoped: CanEnqueue, streamed: Streamed) -> Response:
-    """Takes what `POST /v1/batches` takes, and stores nothing. The response says what would happen to the rows if they
-    were enqueued now.
-    """
-    lines = FaultCounter()
-    rejections = Rejections(lines)
-    found = json_default(await _taken(request, streamed, scoped.batches.preflight, rejections))
-    # Both counters got the same faults in the same order, one with rows, the other with lines.
-    found["faults"] = [
-        {**json_default(one), "first_lines": [line for line in same.first_rows if line]}
-        for one, same in zip(found["faults"], lines.faults, strict=True)
-    ]
-    # The rest of a preview's request is from the settings, which callers don't see.
-    found["previews"] = [{"row": one.row, "text": one.text, "parts": one.parts} for one in found["previews"]]
-    return StreamingResponse(_written(found, rejections), media_type=JSON_TYPE)
-
-
-async def _taken(
+async def taken_rows(
     request: Request, streamed: StreamedOptions, take: Take[T], rejections: Rejections, key: str | None = None
 ) -> T:
     """Hands rows and options to `take`, whatever the kind of the body."""
@@ -164,7 +101,8 @@ def _checked(options: dict[str, Any], key: str | FileKey | None, faults: Sequenc
     return with_report({**known, "batch_key": key}, errors)
 
 
-async def _written(counts: dict[str, Any], rejections: Rejections) -> AsyncIterator[bytes]:
+async def written(counts: dict[str, Any], rejections: Rejections) -> AsyncIterator[bytes]:
+    """Yields counts and rejections as one JSON object."""
     del counts["rejections"]
     yield to_json({**counts, "rejections_omitted": rejections.omitted}).removesuffix(b"}") + b',"rejections":['
     async for part in rejections.parts():
