@@ -66,8 +66,7 @@ def test_rows_are_refused_as_by_the_real_request_and_nothing_is_stored(
 
 
 def test_what_would_happen_is_predicted(http: httpx.Client) -> None:
-    http.post("/v1/holds", json={"scope": "tenant", "name": "late", "reason": "not yet"})
-    flight = ask(http, "/v1/batches/preflight", "csv", tenant="late").json()
+    flight = ask(http, "/v1/batches/preflight", "csv").json()
     assert [(one["row"], one["text"][:14], one["parts"]) for one in flight["previews"]] == [
         (1, "Hello Ana", 1),
         (3, "Hello <script>", 1),
@@ -78,8 +77,7 @@ def test_what_would_happen_is_predicted(http: httpx.Client) -> None:
     assert flight["rate"] > 0
     assert flight["starts_at"] <= flight["ends_at"]
     assert (flight["open_chats"], flight["max_open_chats"], flight["expiring"]) == (3, None, 0)
-    assert "not yet" in flight["held_by"]
-    http.request("DELETE", "/v1/holds", params={"scope": "tenant", "name": "late"})
+    assert (flight["assumed_idle"], flight["workers"], flight["held_by"]) == (True, 0, "")
     empty = http.post("/v1/batches/preflight", json={**OPTIONS, "rows": []}).json()
     assert (empty["accepted"], empty["starts_at"], empty["open_chats"], empty["previews"]) == (0, None, None, [])
 
@@ -130,7 +128,7 @@ def test_a_limited_key_checks_rows_of_its_tenant_and_senders_only(service: Servi
             problem(ask(http, "/v1/batches/preflight", kind, **wrong), 403, "forbidden")
         rows = f"to,text,tenant\n{number(1)},x,theirs\n{number(2)},x,mine\n"
         flight = http.post("/v1/batches/preflight?sender=support", content=rows, headers=CSV).json()
-        assert (flight["accepted"], [fields(one) for one in flight["rejections"]]) == (1, [[("tenant", "not_allowed")]])
+        assert (flight["accepted"], [fields(one) for one in flight["rejections"]]) == (1, [[("tenant", "not_in_batch")]])
         http.headers.update(reader.headers)
         problem(ask(http, "/v1/batches/preflight", kind), 403, "forbidden")
 
