@@ -13,6 +13,7 @@ from outbound_chat.http.access.scoped_jobs import Scoped, ScopedBatches, ScopedJ
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.contact_events import Outcome
+from outbound_chat.model.history import History
 from outbound_chat.model.operations import (
     BudgetStatus,
     DeadWebhook,
@@ -191,6 +192,11 @@ class ScopedBudgets(Scoped):
         """Returns the receipts by source number and hour, of all senders."""
         self._restrictions.require_none()
         return await self._client.receipts(hours=hours)
+
+    async def history(self, budget: str | None, hours: int, step: int) -> History:
+        """Returns what a budget did over time."""
+        self._restrictions.require_none()
+        return await self._client.history(budget=self._restrictions.budget(budget), hours=hours, step=step)
 
     def senders(self) -> dict[str, Sender]:
         """Returns the senders that the key may use."""

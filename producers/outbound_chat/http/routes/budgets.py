@@ -10,10 +10,12 @@ from outbound_chat.http.access.authentication import CanOperate, CanRead
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import check_hold, read_fields
+from outbound_chat.http.wire.parameters import Budget
 from outbound_chat.http.wire.request_schemas import HOLD_BODY
 from outbound_chat.http.wire.response_models import BudgetList, HoldList, ReceiptList, Released, SenderList
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError
+from outbound_chat.model.history import History
 from outbound_chat.request import FieldCode
 
 router = APIRouter(prefix="/v1", tags=["operators"])
@@ -31,6 +33,22 @@ SCOPES = ("budget", "sender", "instance", "tenant", "batch")
 async def budgets(scoped: CanRead) -> Response:
     """Returns the rate, jobs, workers and holds of each budget."""
     return json_response({"budgets": await scoped.budgets.status()})
+
+
+@router.get(
+    "/history",
+    operation_id="readHistory",
+    summary="Read what a budget did over time",
+    responses=responses(History, 404),
+)
+async def history(
+    scoped: CanRead,
+    budget: Budget = None,
+    hours: Annotated[int, Query(ge=1, le=72, description="How many hours to go back.")] = 1,
+    step: Annotated[int, Query(ge=1, le=1440, description="Minutes of each point.")] = 1,
+) -> Response:
+    """Returns counts of jobs and calls by time, for charts. A point covers more minutes if no worker ran meanwhile."""
+    return json_response(await scoped.budgets.history(budget, hours, step))
 
 
 @router.get(
