@@ -10,14 +10,12 @@ from outbound_chat.model.times import from_ms
 from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
 
-MOST_HOURS = 72
-LONGEST_STEP = 1_440
 _MODULUS = 2**32
 
 
 def read_history(context: Context, budget: str | None, hours: int, step: int) -> Steps[History]:
     """Reads the last `hours` of a budget, in points of `step` minutes."""
-    ranges = (("hours", hours, MOST_HOURS), ("step", step, LONGEST_STEP))
+    ranges = (("hours", hours, 72), ("step", step, 1_440))
     if wrong := [(name, f"must be from 1 to {most}") for name, value, most in ranges if not 0 < value <= most]:
         raise InvalidJob([FieldError(name, FieldCode.OUT_OF_RANGE, said) for name, said in wrong])
     name = context.budget(budget)

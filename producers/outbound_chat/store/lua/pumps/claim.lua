@@ -29,7 +29,6 @@ local CLAIM_MEMORY_MS = 60000
 local PUT_OFF_MS, PUT_OFF_MANY_MS = 1000, 100
 
 local reply, newer = { 'claimed', NOW, 0, '', 0, 0, -1 }, 0
-local budget
 
 local function add_to_reply(id, head, request, look)
   reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = id, cjson.encode(head), request
@@ -122,7 +121,7 @@ local function take_turn(lane, most, probes, ids)
 end
 
 -- Take at most so many jobs. Return their ids, and whether more may be due.
-local function take_jobs(allowed)
+local function take_jobs(budget, allowed)
   local ids, handled, more = {}, 0, true
   while #ids < allowed and handled < MOST do
     local lane, most = fair_share.next_turn(allowed - #ids, budget.served + #ids)
@@ -186,7 +185,7 @@ local earlier = last_answer()
 if earlier then
   return repeat_answer(earlier[2], tonumber(earlier[3]) or 0, earlier[4])
 end
-budget = token_bucket.load()
+local budget = token_bucket.load()
 if not budget then
   return { 'unconfigured' }
 end
@@ -211,7 +210,7 @@ if pace_ms > 0 then
   token_bucket.save(budget)
   return { 'paced', NOW, pace_ms, pump_requests.live_pumps() }
 end
-local ids, more = take_jobs(math.min(wanted, math.floor(budget.tokens + 1e-6)))
+local ids, more = take_jobs(budget, math.min(wanted, math.floor(budget.tokens + 1e-6)))
 budget.tokens = budget.tokens - #ids
 if #ids < wanted and more then
   token_bucket.note_limited(budget)
