@@ -16,7 +16,7 @@ from tests.support.harness import sender
 from .clocked import ClockedLedger
 from .conftest import PREFIX
 from .ledger import DAY_MS, HOUR_MS, LANE, Ledger, lane, new_job
-from .test_foreign_keys import garbage, overwrite
+from .test_foreign_keys import GARBAGE, overwrite
 
 MINUTE_MS = 60_000
 SLOT = 56
@@ -58,6 +58,7 @@ def test_a_point_is_what_happened_in_its_minute(ledger: ClockedLedger) -> None:
     ledger.attempt("failed", code="refused")
     for _ in range(2):
         ledger.attempt("snooze", code="throttled", delay_ms=HOUR_MS)
+        ledger.clock.now_ms += 100  # the bucket is empty
     ledger.attempt("retry", code="no_answer", delay_ms=HOUR_MS, maybe_sent=True)
     ledger.attempt("not_called", delay_ms=HOUR_MS)
     pass_minutes(ledger)
@@ -165,6 +166,7 @@ def test_each_call_is_counted_once_whatever_became_of_it(ledger: ClockedLedger) 
         ("failed", {"code": "invalid_request", "called": False}),
         ("not_called", {}),
     ):
+        ledger.clock.now_ms += 100  # after a throttled call the bucket is empty
         local_id, claim = ledger.take_one()
         for _ in range(2):
             ledger.finish(local_id, claim, outcome, delay_ms=HOUR_MS, **fields)
@@ -242,7 +244,7 @@ def test_due_jobs_are_those_that_a_claim_may_take(ledger: ClockedLedger) -> None
     assert status(ledger).due == 5
 
     ledger.hold("sender:wa")
-    ledger.claim(wanted=1)
+    ledger.attempt("sent", contact_id="c")
     assert status(ledger).due == 2
     ledger.clock.now_ms += 2 * HOUR_MS
     ledger.maintain()
@@ -290,8 +292,15 @@ def spoiled(standalone: Store) -> Iterator[Ledger]:
         yield ledger
 
 
-@garbage
-@pytest.mark.parametrize("name", ["history", "calls", "waits", "dead", "senders", "faults", "skewed"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (name, kind)
+        for name in ("history", "calls", "waits", "dead", "senders", "faults", "skewed")
+        for kind in GARBAGE
+        if kind != "broken" or name not in {"history", "skewed"}
+    ],
+)
 def test_counters_that_another_program_wrote_stop_nothing(spoiled: Ledger, name: str, kind: str) -> None:
     """Jobs are sent, and what is still known is shown."""
     spoiled.maintain()
