@@ -12,7 +12,7 @@ std = {
     'PARTS', 'TOKEN', 'IDEM', 'CONTACT', 'FINISHED', 'HISTORY', 'ORDER', 'REPLAY_OF', 'REPLAYED_BY', 'CALLBACK', 'WEBHOOK',
     'FACTS',
     -- the other files of lib/
-    'instance_chats',
+    'dead_letters', 'history', 'instance_chats', 'waits',
     'attempts', 'batches', 'cancel_sweep', 'clock_step', 'consistency', 'contact_facts', 'counts', 'events', 'fair_share', 'forecast',
     'gates', 'holds', 'insert', 'key_holders', 'lanes', 'listing', 'paging', 'pump_requests', 'purge', 'queue_position', 'receipts',
     'recipients', 'records', 'repair', 'retention', 'ring', 'suppression', 'suppression_lists', 'token_bucket', 'transitions', 'unblock',

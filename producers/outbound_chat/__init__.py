@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         WaitTimeout,
         WrittenByNewerVersion,
     )
+    from outbound_chat.model.history import History, HistoryPoint
     from outbound_chat.model.jobs import ACTIVE, FINAL, Attempt, Job, JobState, Priority, Webhook, WebhookState
     from outbound_chat.model.operations import (
         BatchPage,
@@ -112,6 +113,8 @@ __all__ = [
     "FaultCount",
     "FieldError",
     "FileKey",
+    "History",
+    "HistoryPoint",
     "Hold",
     "HoldTarget",
     "IdempotencyConflict",
@@ -160,7 +163,7 @@ def __dir__() -> list[str]:
 
 _HOMES = (
     *("model.errors", "model.jobs", "model.contacts", "model.batches", "model.operations", "model.why"),
-    *("request.options", "client"),
+    *("model.history", "request.options", "client"),
 )
 """The modules of the names. The client, which loads all others, is last."""
 

@@ -118,7 +118,10 @@ def test_the_chats_that_a_batch_needs_open_at_once_are_those_of_one_lifetime_or_
     """Whether they fit is for people to see before the first is sent."""
     values: dict[str, Any] = {
         "budgets": {"main": {"rate": 0.01}},
-        "senders": {"hour": sender(chat_duration_minutes=60, max_open_chats=50), "day": sender(instance_id="1b1b2c3d-1111-4222-8333-444455556666")},
+        "senders": {
+            "hour": sender(chat_duration_minutes=60, max_open_chats=50),
+            "day": sender(instance_id="1b1b2c3d-1111-4222-8333-444455556666"),
+        },
     }
     with OutboundChat(redis_url="redis://127.0.0.1:9", **values) as chat:
         hour, day, none = (

@@ -128,7 +128,10 @@ def test_a_limited_key_checks_rows_of_its_tenant_and_senders_only(service: Servi
             problem(ask(http, "/v1/batches/preflight", kind, **wrong), 403, "forbidden")
         rows = f"to,text,tenant\n{number(1)},x,theirs\n{number(2)},x,mine\n"
         flight = http.post("/v1/batches/preflight?sender=support", content=rows, headers=CSV).json()
-        assert (flight["accepted"], [fields(one) for one in flight["rejections"]]) == (1, [[("tenant", "not_in_batch")]])
+        assert (flight["accepted"], [fields(one) for one in flight["rejections"]]) == (
+            1,
+            [[("tenant", "not_in_batch")]],
+        )
         http.headers.update(reader.headers)
         problem(ask(http, "/v1/batches/preflight", kind), 403, "forbidden")
 

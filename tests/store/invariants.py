@@ -53,6 +53,7 @@ def check(ledger: Ledger) -> Snapshot:
     _check_lanes(held)
     _check_list(held, ledger.latest_ms())
     _check_lifetimes(held, heads)
+    _check_calls(held, heads, ledger)
     ledger.watch()
     assert {move for move in ledger.moves if move[1] not in MOVES[move[0]]} == set()
     return held
@@ -150,6 +151,14 @@ def _check_ring(held: Snapshot) -> None:
             if lane.startswith("@"):
                 continue
             assert _has_jobs(held, lane), f"{lane} stands in {name} without a job"
+
+
+def _check_calls(held: Snapshot, heads: dict[str, list[Any]], ledger: Ledger) -> None:
+    """Each call counts once: a contact as the job that it sent, others by outcome and code. Each claim has waited."""
+    assert ledger.calls == (_numbers(held["calls"].value) if "calls" in held else {})
+    waits = _numbers(held["waits"].value) if "waits" in held else Counter()
+    claims = sum(number for field, number in waits.items() if not field.endswith(":ms"))
+    assert claims >= sum(head[Field.ATTEMPTS] for head in heads.values())
 
 
 def _check_lanes(held: Snapshot) -> None:

@@ -1,6 +1,7 @@
 """A ledger for tests: builders of jobs, a hand on what Redis holds, and a record of every move that jobs make."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
@@ -87,6 +88,8 @@ class Ledger:
         self.keys = store.keys(BUDGET)
         self.moves: set[tuple[JobState, JobState]] = set()
         self._seen: dict[str, JobState] = {}
+        self.calls: Counter[str] = Counter()
+        """Results that were recorded of calls that led to no contact: outcome and code."""
 
     def run(self, call: ScriptCall[T]) -> T:
         """Runs the call, and notes how it moved the jobs that are watched."""
@@ -94,8 +97,22 @@ class Ledger:
             # Time alone makes it queued; that is no move of this call.
             self.watch()
         answer = self.store.run(call)
+        if call.script == "finish":
+            self._note_calls(call.args, answer)
         self.watch()
         return answer
+
+    def flush(self) -> None:
+        """Empties the server."""
+        self.redis.flushall()
+        self.calls.clear()
+
+    def _note_calls(self, args: Sequence[Any], words: Any) -> None:
+        width = len(args) // len(words)
+        for at, word in zip(range(0, len(args), width), words, strict=True):
+            outcome, code, called = args[at + 2], args[at + 6], args[at + 14]
+            if called and outcome not in {"sent", "not_called"} and word not in {"stale", "gone", "newer"}:
+                self.calls[f"{outcome}:{code}"] += 1
 
     def at_once(self, *asked: ScriptCall[Any] | str) -> list[Any]:
         """Answers to calls, and milliseconds that keys have to live, between which no time passes for any key."""

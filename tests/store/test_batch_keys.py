@@ -104,7 +104,7 @@ def test_a_row_that_came_before_is_never_taken_again(ledger: Ledger) -> None:
     assert ledger.batch(name).accepted == 4, "rows 1, 2 and 4 from before, and 5"
     assert ledger.jobs([f"{batch}-{row}" for row in (1, 3)]) == {}
     # The counters still count what this test deleted.
-    ledger.redis.flushall()
+    ledger.flush()
 
 
 def test_rows_given_again_to_a_closed_batch_get_the_answer_of_the_first_time(ledger: Ledger) -> None:

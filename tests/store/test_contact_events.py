@@ -265,7 +265,7 @@ STORY = (
 
 def outcome_of(ledger: ClockedLedger, events: Sequence[Change], at: int) -> Any:
     """What remains after the events; before the event with the number `at`, both calls are recorded."""
-    ledger.redis.flushall()
+    ledger.flush()
     ledger.configure(contacts=True, senders={"sms": {"max_chats": 9}})
     batch = ledger.open_batch()
     sent = ledger.add(2, lane=batch)

@@ -97,7 +97,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def __init__(self, ledger: ClockedLedger) -> None:
         super().__init__()
-        ledger.redis.flushall()
+        ledger.flush()
         ledger.clock.now_ms = ledger.clock.latest_ms = START_MS
         self.ledger = ledger
         self.count = 0
@@ -544,7 +544,7 @@ def test_whatever_happens_the_ledger_is_what_the_model_says(clocked: ClockedLedg
 
 def test_the_list_may_let_a_batch_go_before_its_record(clocked: ClockedLedger) -> None:
     """Its record lives by the server's clock, which no test moves on."""
-    clocked.redis.flushall()
+    clocked.flush()
     clocked.clock.now_ms = clocked.clock.latest_ms = START_MS
     first, second = clocked.open_batch(), clocked.open_batch()
     clocked.close_batch(first)

@@ -657,7 +657,7 @@ def test_no_window_has_more_contacts_than_its_cap(
     clocked: ClockedLedger, caps: list[tuple[int, int]], steps: list[tuple[int, int, str, int]]
 ) -> None:
     """Whatever calls lead to, and whenever they reach AWS between their claim and their end."""
-    clocked.redis.flushall()
+    clocked.flush()
     cap(clocked, *map(list, caps))
     contacts: list[tuple[int, int]] = []  # the earliest and the latest time of each
     for wait_ms, new, outcome, call_ms in steps:
@@ -689,7 +689,7 @@ def test_no_window_has_more_contacts_than_its_cap(
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_all_that_waits_goes_as_fast_as_the_caps_allow(clocked: ClockedLedger, caps: list[tuple[int, int]]) -> None:
     """A cap that delayed more than it must would be another cap."""
-    clocked.redis.flushall()
+    clocked.flush()
     cap(clocked, *map(list, caps))
     clocked.add(6, request=to(NUMBER), watched=False)
     times: list[int] = []
@@ -774,7 +774,7 @@ class History:
 @given(steps=st.lists(STEP, max_size=60))
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_caps_are_kept_and_nobody_waits_for_ever(clocked: ClockedLedger, steps: list[tuple[str, int, int]]) -> None:
-    clocked.redis.flushall()
+    clocked.flush()
     history = History(clocked)
     for what, choice, move_ms in steps:
         history.move(move_ms)

@@ -62,6 +62,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "read_listed": scripts.read_listed(KEYS, blind_index="", after="", skipped=0, count=1),
         "read_rows": scripts.read_rows(KEYS, batch="b", first=1, count=1),
         "read_budget": scripts.read_budget(KEYS, []),
+        "read_history": scripts.read_history(KEYS, minutes=1),
         "read_lanes": scripts.read_lanes(KEYS, 1),
         "read_workers": scripts.read_workers(KEYS),
         "read_pace": scripts.read_pace(KEYS, Lane.parse(LANE)),

@@ -33,6 +33,7 @@ from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import context_of
 from outbound_chat.client.steps.earlier import earlier_batches
 from outbound_chat.client.steps.find import find_jobs
+from outbound_chat.client.steps.history import read_history
 from outbound_chat.client.steps.job_lists import JobWriter
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
@@ -53,6 +54,7 @@ from outbound_chat.model.errors import (
     StoreUnavailable,
     UnknownBatch,
 )
+from outbound_chat.model.history import History
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
     BatchPage,
@@ -395,6 +397,9 @@ class AsyncOutboundChat(Closable):
 
     async def lanes(self, *, limit: int = 20) -> Lanes:
         return await self._run(lists.lanes(self._context, limit))
+
+    async def history(self, *, budget: str | None = None, hours: int = 1, step: int = 1) -> History:
+        return await self._run(read_history(self._context, budget, hours, step))
 
     async def events(self, *, since: int = 0, budget: str | None = None, wait: float = 0.0) -> Events:
         deadline = time.monotonic() + wait

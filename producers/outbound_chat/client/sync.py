@@ -30,6 +30,7 @@ from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import context_of
 from outbound_chat.client.steps.earlier import earlier_batches
 from outbound_chat.client.steps.find import find_jobs
+from outbound_chat.client.steps.history import read_history
 from outbound_chat.client.steps.job_lists import JobWriter
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
@@ -41,6 +42,7 @@ from outbound_chat.client.steps.why import why
 from outbound_chat.model.batches import Batch, BatchReceipt, EarlierBatch, Preflight
 from outbound_chat.model.contact_events import ContactEventStatus, Outcome
 from outbound_chat.model.errors import InvalidJob, NotDurable, OutboundChatError, StoreError, StoreUnavailable
+from outbound_chat.model.history import History
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
     BatchPage,
@@ -643,6 +645,18 @@ class OutboundChat(Closable):
             InvalidJob: `limit` is invalid.
         """
         return self._run(lists.lanes(self._context, limit))
+
+    def history(self, *, budget: str | None = None, hours: int = 1, step: int = 1) -> History:
+        """Returns what a budget did in the last `hours` (1 to 72), in points of `step` minutes (1 to 1,440).
+
+        Workers write the counts down once a minute. If none ran for some time, one point covers all of it. It takes a
+        round trip.
+
+        Raises:
+            InvalidJob: `hours` or `step` is invalid.
+            SettingsError: the settings have no such budget, or there are several and `budget` is missing.
+        """
+        return self._run(read_history(self._context, budget, hours, step))
 
     def events(self, *, since: int = 0, budget: str | None = None, wait: float = 0.0) -> Events:
         """Returns up to 500 events of a budget after the event with the number `since`, oldest first.

@@ -1,87 +1,124 @@
 """Metrics of each budget from the store, for Prometheus. They are read at each request."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import accumulate
+from platform import python_version
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily as Total, GaugeMetricFamily as Gauge, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from outbound_chat.model.operations import BudgetStatus, NumberReceipts
 
 WAITING = ("waiting", "leased")
+WAIT_SECONDS = ("0.1", "0.5", "1", "5", "30", "60", "300", "1800", "3600", "21600", "+Inf")
+
+
+def _jobs(budget: BudgetStatus, *, ended: bool) -> dict[str, int]:
+    return {place: count for place, count in budget.counts.items() if (place not in WAITING) is ended}
+
+
+def _due_seconds(budget: BudgetStatus) -> float:
+    return max(0.0, (datetime.now(UTC) - budget.oldest_due).total_seconds()) if budget.oldest_due else 0.0
+
+
+def _chats(budget: BudgetStatus, what: str) -> dict[str, int | None]:
+    return {instance: chats[what] for instance, chats in budget.open_chats.items() if chats["limit"] is not None}
+
+
+def _holds(budget: BudgetStatus) -> dict[str, int]:
+    return {owner: sum(hold.owner == owner for hold in budget.holds) for owner in ("person", "system", "cancel")}
+
+
+_METRICS: Sequence[tuple[type[Any], str, str, Sequence[str], Callable[[BudgetStatus], Any]]] = (
+    (Gauge, "jobs", "Jobs that are not final.", ["place"], lambda b: _jobs(b, ended=False)),
+    (Total, "jobs_ended", "Jobs that ended, by state.", ["state"], lambda b: _jobs(b, ended=True)),
+    (Total, "jobs_accepted", "Jobs accepted.", [], lambda b: b.accepted),
+    (Gauge, "jobs_due", "Jobs that are due, of the lanes in front.", [], lambda b: b.due),
+    (Gauge, "oldest_due_seconds", "How long the first job in turn has been due; 0 if none is due.", [], _due_seconds),
+    (Gauge, "listed_jobs", "Single jobs that are listed.", [], lambda b: b.listed),
+    (Gauge, "dead_letters", "Failed and uncertain jobs that are kept.", ["state", "code"], lambda b: b.dead),
+    (Total, "calls", "Calls to Amazon Connect that ended.", ["outcome", "code"], lambda b: b.calls),
+    (Gauge, "rate", "Calls a second now.", [], lambda b: b.rate),
+    (Gauge, "rate_ceiling", "Calls a second configured.", [], lambda b: b.ceiling),
+    (Gauge, "open_chats", "Open chats.", ["instance"], lambda b: _chats(b, "open")),
+    (Gauge, "open_chats_limit", "Open chats that there may be.", ["instance"], lambda b: _chats(b, "limit")),
+    (Gauge, "holds", "What is stopped, by owner.", ["owner"], _holds),
+    (Gauge, "webhooks", "Webhooks not delivered.", ["place"], lambda b: b.webhooks),
+    (Gauge, "workers", "Workers seen within 10 seconds.", [], lambda b: b.workers),
+    (Gauge, "skewed_workers", "Workers that rest: their clock is wrong.", [], lambda b: b.skewed_workers),
+    (Gauge, "pumps", "Pumps at work.", [], lambda b: b.pumps),
+    (Gauge, "faults", "Faults that only a person can mend.", ["kind"], lambda b: b.faults),
+)
+"""Type, name, help, labels after the budget, and value of each metric of a budget. A mapping has a value per label."""
 
 
 class _Snapshot:
     """The status of budgets when it was read."""
 
-    def __init__(self, budgets: Iterable[BudgetStatus] | None, receipts: Iterable[NumberReceipts]) -> None:
+    def __init__(self, budgets: Sequence[BudgetStatus] | None, receipts: Iterable[NumberReceipts]) -> None:
         self._budgets = budgets
         self._receipts = receipts
 
     def collect(self) -> Iterator[Metric]:
         """Yields their metrics."""
-        yield GaugeMetricFamily("outbound_chat_store_up", "1: Redis answered.", value=int(self._budgets is not None))
+        build = (version("outbound-chat"), python_version())
+        yield _filled(Gauge, "build_info", "1: this version runs.", ["version", "python"], {build: 1})
+        yield _filled(Gauge, "store_up", "1: Redis answered.", [], {(): self._budgets is not None})
         if self._budgets is not None:
-            yield from _metrics(list(self._budgets))
+            for kind, name, help_, labels, read in _METRICS:
+                rows = {(one.name, *values): n for one in self._budgets for values, n in _rows(read(one))}
+                yield _filled(kind, name, help_, ["budget", *labels], rows)
+            yield _wait_seconds(self._budgets)
             yield from _receipt_metrics(self._receipts)
 
 
-def _metrics(budgets: list[BudgetStatus]) -> Iterator[Metric]:
-    now = datetime.now(UTC)
-    jobs = GaugeMetricFamily("outbound_chat_jobs", "Jobs that are not final.", labels=("budget", "place"))
-    ended = CounterMetricFamily("outbound_chat_jobs_ended", "Jobs that ended, by state.", labels=("budget", "state"))
-    accepted = CounterMetricFamily("outbound_chat_jobs_accepted", "Jobs accepted.", labels=("budget",))
-    holds = GaugeMetricFamily("outbound_chat_holds", "What is stopped, by owner.", labels=("budget", "owner"))
-    webhooks = GaugeMetricFamily("outbound_chat_webhooks", "Webhooks not delivered.", labels=("budget", "place"))
+def _filled(kind: Any, name: str, help_: str, labels: Sequence[str], rows: Mapping[tuple[str, ...], float]) -> Metric:
+    metric: Any = kind(f"outbound_chat_{name}", help_, labels=labels)
+    for values, number in rows.items():
+        metric.add_metric(values, number)
+    found: Metric = metric
+    return found
+
+
+def _rows(value: Any) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Yields the numbers of a value, each with the labels that lead to it."""
+    if not isinstance(value, Mapping):
+        yield (), value
+        return
+    for label, inner in value.items():
+        yield from (((label, *labels), number) for labels, number in _rows(inner))
+
+
+def _wait_seconds(budgets: Iterable[BudgetStatus]) -> Metric:
+    help_ = "Seconds for which jobs had been due when they were claimed."
+    waits = HistogramMetricFamily("outbound_chat_wait_seconds", help_, labels=("budget", "priority"))
     for budget in budgets:
-        for place, count in budget.webhooks.items():
-            webhooks.add_metric((budget.name, place), count)
-        for place, count in budget.counts.items():
-            (jobs if place in WAITING else ended).add_metric((budget.name, place), count)
-        accepted.add_metric((budget.name,), budget.accepted)
-        for owner in ("person", "system", "cancel"):
-            holds.add_metric((budget.name, owner), sum(hold.owner == owner for hold in budget.holds))
-    yield from (jobs, ended, accepted, holds, webhooks)
-    yield _gauge("listed_jobs", "Single jobs that are listed.", {budget.name: budget.listed for budget in budgets})
-    yield _gauge("rate", "Calls a second now.", {budget.name: budget.rate for budget in budgets})
-    yield _gauge("rate_ceiling", "Calls a second configured.", {budget.name: budget.ceiling for budget in budgets})
-    yield _gauge("workers", "Workers seen within 10 seconds.", {budget.name: budget.workers for budget in budgets})
-    yield _gauge("pumps", "Pumps at work.", {budget.name: budget.pumps for budget in budgets})
-    ages = {
-        budget.name: max(0.0, (now - budget.oldest_due).total_seconds()) if budget.oldest_due else 0.0
-        for budget in budgets
-    }
-    yield _gauge("oldest_due_seconds", "How long the first job in turn has been due; 0 if none is due.", ages)
+        for priority, counts in budget.waits.items():
+            sums = accumulate(counts.get(bound, 0) for bound in WAIT_SECONDS)
+            buckets = list(zip(WAIT_SECONDS, sums, strict=True))
+            waits.add_metric((budget.name, priority), buckets, counts.get("ms", 0) / 1000)
+    return waits
 
 
 def _receipt_metrics(receipts: Iterable[NumberReceipts]) -> Iterator[Metric]:
-    messages: Counter[tuple[str, str, str]] = Counter()
-    jumped: Counter[tuple[str, str]] = Counter()
+    messages: Counter[tuple[str, ...]] = Counter()
+    jumped: Counter[tuple[str, ...]] = Counter()
     for one in receipts:
         for kind, count in {**one.kinds, "any": one.messages, "refused": one.refused}.items():
             messages[one.budget, one.number, kind] += count
         jumped[one.budget, one.number] |= one.jumped_at is not None
     help_ = "Messages that a source number sent in this hour and the one before, by kind of receipt."
-    by_kind = GaugeMetricFamily("outbound_chat_receipts", help_, labels=("budget", "number", "kind"))
-    for labels, count in messages.items():
-        by_kind.add_metric(labels, count)
+    yield _filled(Gauge, "receipts", help_, ["budget", "number", "kind"], messages)
     help_ = "1: the share of a source number's refused messages jumped in one of these hours."
-    jumps = GaugeMetricFamily("outbound_chat_receipts_jumped", help_, labels=("budget", "number"))
-    for labels_of_number, has_jumped in jumped.items():
-        jumps.add_metric(labels_of_number, has_jumped)
-    yield from (by_kind, jumps)
+    yield _filled(Gauge, "receipts_jumped", help_, ["budget", "number"], jumped)
 
 
-def _gauge(name: str, documentation: str, values: dict[str, float]) -> Metric:
-    gauge = GaugeMetricFamily(f"outbound_chat_{name}", documentation, labels=("budget",))
-    for budget, value in values.items():
-        gauge.add_metric((budget,), value)
-    return gauge
-
-
-def store_text(budgets: Iterable[BudgetStatus] | None, receipts: Iterable[NumberReceipts] = ()) -> bytes:
+def store_text(budgets: Sequence[BudgetStatus] | None, receipts: Iterable[NumberReceipts] = ()) -> bytes:
     """Returns the metrics in the text format of Prometheus. `budgets`: None if Redis did not answer."""
     registry = CollectorRegistry()
     registry.register(_Snapshot(budgets, receipts))

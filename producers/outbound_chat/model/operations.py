@@ -61,6 +61,21 @@ class BudgetStatus:
     """Webhooks `waiting` and `posting`, of the first 500 hosts, and `dead` ones."""
     listed: int = 0
     """Single jobs that `jobs` can list, at 18 bytes of Redis each."""
+    due: int = 0
+    """Jobs that are due, without those behind a gate; of each priority, the first 8 tenants and 4 lanes of each."""
+    calls: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Calls that ended so far, by outcome and code, which is empty for `sent`; without those of lost workers."""
+    waits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Claims by priority and by the seconds for which the job had been due: at most `0.1`, from there `0.5` and so on
+    to `+Inf`; and `ms`, the sum in milliseconds."""
+    dead: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Dead letters by state and code."""
+    open_chats: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
+    """`open` chats and their `limit` by instance; without a limit, which is None, none are counted."""
+    faults: Mapping[str, int] = field(default_factory=dict)
+    """Faults that workers have found and can't repair, by kind."""
+    skewed_workers: int = 0
+    """Workers that claim nothing, because the clock of their machine is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from outbound_chat.doctor.checks import checks_of
 from outbound_chat.http.access.scoped_jobs import Scoped
 from outbound_chat.http.access.sharing import Snapshots
 from outbound_chat.model.diagnostics import Check
+from outbound_chat.model.history import History
 from outbound_chat.model.operations import BudgetStatus, Lanes, NumberReceipts, WorkerStatus
 from outbound_chat_config import Sender
 
@@ -45,6 +46,11 @@ class ScopedBudgets(Scoped):
         """Returns the receipts by source number and hour, of all senders."""
         self._restrictions.require_none()
         return await self._client.receipts(hours=hours)
+
+    async def history(self, budget: str | None, hours: int, step: int) -> History:
+        """Returns what a budget did over time."""
+        self._restrictions.require_none()
+        return await self._client.history(budget=self._restrictions.budget(budget), hours=hours, step=step)
 
     def senders(self) -> dict[str, Sender]:
         """Returns the senders that the key may use."""

@@ -10,6 +10,7 @@ from outbound_chat.http.access.authentication import CanOperate, CanRead
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import check_hold, read_fields
+from outbound_chat.http.wire.parameters import Budget
 from outbound_chat.http.wire.request_schemas import HOLD_BODY
 from outbound_chat.http.wire.response_models import (
     BudgetList,
@@ -22,6 +23,7 @@ from outbound_chat.http.wire.response_models import (
 )
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError
+from outbound_chat.model.history import History
 from outbound_chat.model.operations import Lanes
 from outbound_chat.request import FieldCode
 
@@ -61,6 +63,22 @@ async def lanes(
 async def doctor(scoped: CanRead) -> Response:
     """Makes the checks of `outbound-chat doctor` that need no broker and no AWS. Findings are at most 5 seconds old."""
     return json_response({"checks": await scoped.budgets.doctor()})
+
+
+@router.get(
+    "/history",
+    operation_id="readHistory",
+    summary="Read what a budget did over time",
+    responses=responses(History, 404),
+)
+async def history(
+    scoped: CanRead,
+    budget: Budget = None,
+    hours: Annotated[int, Query(ge=1, le=72, description="How many hours to go back.")] = 1,
+    step: Annotated[int, Query(ge=1, le=1440, description="Minutes of each point.")] = 1,
+) -> Response:
+    """Returns counts of jobs and calls by time, for charts. A point covers more minutes if no worker ran meanwhile."""
+    return json_response(await scoped.budgets.history(budget, hours, step))
 
 
 @router.get(

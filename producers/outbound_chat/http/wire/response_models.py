@@ -10,6 +10,7 @@ from outbound_chat.model.contact_events import Outcome
 from outbound_chat.model.contacts import ContactFact, Delivery
 from outbound_chat.model.diagnostics import Check
 from outbound_chat.model.errors import FieldError
+from outbound_chat.model.history import History, HistoryPoint
 from outbound_chat.model.jobs import Attempt, Job, Webhook
 from outbound_chat.model.operations import (
     BatchPage,
@@ -36,7 +37,8 @@ _CONFIG = ConfigDict(use_attribute_docstrings=True, extra="forbid", json_schema_
 for _record in (
     *(Check, ExpiringRow, FaultCount, Lanes, LaneStatus, Preflight, Preview, WorkerStatus),
     *(Attempt, Batch, BatchPage, BudgetStatus, Cancellation, ContactFact, DeadLetters, DeadWebhook, Delivery, Event),
-    *(FieldError, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
+    *(FieldError, History, HistoryPoint, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage),
+    *(Webhook, WebhookHost, Why),
 ):
     _record.__pydantic_config__ = _CONFIG  # type: ignore[union-attr]
 

@@ -1,6 +1,9 @@
-"""Reads the state of a whole budget, its workers, and which encryption keys its jobs need, for operators."""
+"""Reads the state, history and workers of a whole budget, and which encryption keys its jobs need, for operators."""
 
-from collections.abc import Mapping
+import re
+import struct
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +15,18 @@ from outbound_chat.store.scripts._script_call import ScriptCall
 from outbound_chat.store.scripts.batches import is_count
 
 COUNTERS = ("waiting", "leased", "sent", "failed", "expired", "cancelled", "uncertain", "unreadable")
+MOST_MINUTES = 3 * 24 * 60 - 1
+"""Minutes before the current one of which there are records."""
+_WIDTH, _NOT_HEX = 56, re.compile("[^0-9a-f]")
 
 
 def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
     """Reads the state of the budget; `holds`: read before, and part of the result."""
 
     def read(reply: list[Any]) -> BudgetStatus:
-        _, rate, ceiling, burst, workers, pumps, oldest, listed, waiting, posting, dead = reply[:11]
-        counts = {field: int(count or 0) for field, count in rows(reply, 11, 2) if is_count(count)}
+        _, rate, ceiling, burst, workers, pumps, skewed, due, oldest, listed = reply[:10]
+        counts, calls, waits = map(_counts, reply[10:13])
+        dead, chats, faults, *webhooks = reply[13:]
         return BudgetStatus(
             name=keys.budget,
             rate=float(rate or 0),
@@ -31,8 +38,16 @@ def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
             counts={counter: counts.get(counter, 0) for counter in COUNTERS},
             oldest_due=from_ms(int(oldest)) if oldest else None,
             holds=tuple(holds),
-            webhooks={"waiting": waiting, "posting": posting, "dead": dead},
+            webhooks=dict(zip(("waiting", "posting", "dead"), webhooks, strict=True)),
             listed=listed,
+            due=due,
+            # A job is sent by one call.
+            calls=_by_two({**calls, "sent:": counts.get("sent", 0)}),
+            waits=_by_two(waits),
+            dead=_by_two({f"{state}:{code}": jobs for state, code, jobs in rows(dead, 0, 3)}),
+            open_chats={name: {"open": opened, "limit": most or None} for name, opened, most in rows(chats, 0, 3)},
+            faults=Counter(name.partition(":")[0] for name in faults),
+            skewed_workers=skewed,
         )
 
     return ScriptCall("read_budget", keys, [], read)
@@ -49,6 +64,32 @@ def read_workers(keys: Keys) -> ScriptCall[list[WorkerStatus]]:
         ]
 
     return ScriptCall("read_workers", keys, [], read)
+
+
+def _counts(pairs: Sequence[str]) -> dict[str, int]:
+    return {field: int(count or 0) for field, count in rows(pairs, 0, 2) if is_count(count)}
+
+
+def _by_two(numbers: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Returns the numbers by the parts of their names."""
+    found: dict[str, dict[str, int]] = {}
+    for name, number in numbers.items():
+        first, _, second = name.partition(":")
+        found.setdefault(first, {})[second] = number
+    return found
+
+
+def read_history(keys: Keys, *, minutes: int) -> ScriptCall[list[tuple[int, ...]]]:
+    """Reads the records of the last minutes and this one that there are: minute since 1970, counters modulo 2^32."""
+
+    def read(reply: list[Any]) -> list[tuple[int, ...]]:
+        # Slots that were never written, or by another program, become records of minute 0. Records of other minutes are
+        # of days before, or of a time from which the clock was set back.
+        text = _NOT_HEX.sub("0", reply[1]).ljust((minutes + 1) * _WIDTH, "0")
+        records = enumerate(struct.iter_unpack(">7I", bytes.fromhex(text)), int(reply[0]) // 60_000 - minutes)
+        return [record for minute, record in records if record[0] == minute]
+
+    return ScriptCall("read_history", keys, [minutes], read)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 -- read_budget: reads the state of a budget.
 -- KEYS[1] base: first part of all keys of the budget
--- reply   {now_ms, rate, ceiling, burst, workers, pumps, oldest_due_ms, listed, of webhooks: waiting, posting, dead;
---         then field, number of its counts}
+-- reply   {now_ms, rate, ceiling, burst, workers, pumps, skewed, due, oldest_due_ms, listed, counts, calls, waits,
+--         dead, chats, faults, of webhooks: waiting, posting, dead}
 --         rate, ceiling: calls a second now and at most, '' until something was sent; burst: '' until a worker has run;
---         oldest_due_ms: when the first of the jobs whose turn is next was due, '' if none is due. Only the lanes in
---         front are read, so that the cost does not grow with the number of lanes; listed: single jobs in the list;
---         waiting, posting: for the first 500 hosts
+--         due, oldest_due_ms: how many of the jobs whose turn is next are due, and since when, '' if none is. Only the
+--         lanes in front are read, so that the cost does not grow with the number of lanes; listed: single jobs in the
+--         list; counts, calls, waits: fields and numbers of these hashes; dead: as `count_dead`; chats: instance, open
+--         chats, limit (0 for none) of each; faults: their names; waiting, posting: for the first 500 hosts
 -- keeps   nothing is written
--- uses: retention workers
+-- uses: dead_letters instance_chats lanes retention workers
 local TENANTS, LANES, MOST_HOSTS = 8, 4, 500
 
 -- `unit`: ms in one unit of the score.
@@ -16,18 +17,34 @@ local function first_due(name, unit)
   return number_in(first and first * unit, 0, NOW) or math.huge
 end
 
-local function oldest_due()
-  local oldest = math.huge
+local function due_in_turn()
+  local due, oldest = 0, math.huge
   for priority = 1, 3 do
     local ring = key('ring:' .. priority)
     for _, tenant in ipairs(try('ZRANGE', ring, 0, TENANTS - 1) or {}) do
       for _, lane in ipairs(try('ZRANGE', ring .. ':' .. tenant, 0, LANES - 1) or {}) do
+        due = due + lanes.count_due(lane)
         oldest = math.min(oldest, first_due('lane:' .. lane, 0.001), first_due('timed:' .. lane, 1),
           first_due('retry:' .. lane, 1))
       end
     end
   end
-  return oldest < math.huge and digits(oldest) or ''
+  return due, oldest < math.huge and digits(oldest) or ''
+end
+
+local function chats()
+  local limits, found = {}, {}
+  local senders = try('HGETALL', key('senders')) or {}
+  for i = 2, #senders, 2 do
+    local sender = json_table(senders[i]) or {}
+    if type(sender.instance) == 'string' then
+      limits[sender.instance] = number_in(sender.max_chats, 0, 1e9) or limits[sender.instance] or 0
+    end
+  end
+  for instance, most in pairs(limits) do
+    found[#found + 1], found[#found + 2], found[#found + 3] = instance, instance_chats.open(instance), most
+  end
+  return found
 end
 
 -- Count the webhooks that wait, are being posted, and are dead.
@@ -41,11 +58,10 @@ local function count_webhooks()
 end
 
 local rate, ceiling = unpack(try('HMGET', key('bucket'), 'rate', 'ceiling') or {})
-local reply = { NOW, number_in(rate, 0, 1e6) and rate or '', number_in(ceiling, 0, 1e6) and ceiling or '',
+local due, oldest = due_in_turn()
+return { NOW, number_in(rate, 0, 1e6) and rate or '', number_in(ceiling, 0, 1e6) and ceiling or '',
   number_in(try('HGET', key('settings'), 'burst'), 0, 1e9) or '',
-  workers.count(), try('ZCOUNT', key('pumps'), NOW, '+inf') or 0,
-  oldest_due(), try('LLEN', key('listed')) or 0, count_webhooks() }
-for _, part in ipairs(try('HGETALL', key('counts')) or {}) do
-  reply[#reply + 1] = part
-end
-return reply
+  workers.count(), try('ZCOUNT', key('pumps'), NOW, '+inf') or 0, try('ZCARD', key('skewed')) or 0, due, oldest,
+  try('LLEN', key('listed')) or 0, try('HGETALL', key('counts')) or {}, try('HGETALL', key('calls')) or {},
+  try('HGETALL', key('waits')) or {}, dead_letters.count(), chats(), try('HKEYS', key('faults')) or {},
+  count_webhooks() }

@@ -27,12 +27,13 @@ local function move_webhooks_back(by_ms)
   end
 end
 
+-- Return when a waker last looked, by the clock as it was then; 0: never.
 function clock_step.repair()
   local last = number_in(try('HGET', key('bucket'), 'looked_ms'), 0, 1e15) or 0
   try('HSET', key('bucket'), 'looked_ms', digits(NOW))
   local step = last - NOW
   if step < STEP_MS then
-    return
+    return last
   end
   move_back('leases', step)
   move_back('pumps', step)
@@ -52,6 +53,7 @@ function clock_step.repair()
     local parts = string.match(numbers[i + 1], '^%S+') or '0'
     redis.call('HSET', key('numbers'), numbers[i], string.format('%s %.3f', parts, EXACT_NOW_MS))
   end
+  return last
 end
 
 return clock_step

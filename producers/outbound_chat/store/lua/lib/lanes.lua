@@ -101,8 +101,8 @@ end
 
 -- Count the lane's due jobs.
 function lanes.count_due(lane)
-  return redis.call('ZCARD', key('lane:' .. lane)) + redis.call('ZCOUNT', key('timed:' .. lane), '-inf', NOW)
-    + redis.call('ZCOUNT', key('retry:' .. lane), '-inf', NOW)
+  return (try('ZCARD', key('lane:' .. lane)) or 0) + (try('ZCOUNT', key('timed:' .. lane), '-inf', NOW) or 0)
+    + (try('ZCOUNT', key('retry:' .. lane), '-inf', NOW) or 0)
 end
 
 -- Lane -> how much the number of its waiting jobs has changed in this call.

@@ -29,9 +29,9 @@ function token_bucket.load()
   if not (ceiling and burst and max_pumps) then
     return nil
   end
-  local of_ceiling, tokens, at_ms, rate, known, passed, measured_ms, cut_ms, limited_ms, contacts_ms = unpack(
+  local of_ceiling, tokens, at_ms, rate, known, passed, measured_ms, cut_ms, limited_ms, contacts_ms, served = unpack(
     try('HMGET', key('bucket'), 'ceiling', 'tokens', 'at_ms', 'rate', 'known', 'passed', 'measured_ms', 'cut_ms',
-      'limited_ms', 'contacts_until') or {})
+      'limited_ms', 'contacts_until', 'served') or {})
   local learned = tonumber(of_ceiling) == ceiling
   local function past(ms, otherwise)
     -- After a backward step of the clock everything counts from now.
@@ -48,6 +48,8 @@ function token_bucket.load()
     measured_ms = learned and past(measured_ms, EXACT_NOW_MS) or EXACT_NOW_MS,
     cut_ms = past(cut_ms, 0),
     limited_ms = past(limited_ms, 0),
+    -- How many jobs were claimed since the turns of the priorities began; see `fair_share`.
+    served = number_in(served, 0, 1e3) or 0,
     -- Whether events about contacts come: by the settings, or since somebody brought some.
     records_contacts = contacts == '1' or number_in(contacts_ms, NOW, 1e15) ~= nil,
   }
@@ -66,7 +68,8 @@ function token_bucket.save(budget)
     'tokens', string.format('%.6f', budget.tokens), 'at_ms', string.format('%.3f', EXACT_NOW_MS),
     'rate', string.format('%.6f', budget.rate), 'known', string.format('%.6f', budget.known),
     'passed', budget.passed, 'measured_ms', string.format('%.3f', budget.measured_ms),
-    'cut_ms', string.format('%.3f', budget.cut_ms), 'limited_ms', string.format('%.3f', budget.limited_ms))
+    'cut_ms', string.format('%.3f', budget.cut_ms), 'limited_ms', string.format('%.3f', budget.limited_ms),
+    'served', budget.served)
 end
 
 -- Return the milliseconds until there is a token; 0: there is one now.

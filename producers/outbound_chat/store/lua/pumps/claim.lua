@@ -22,7 +22,7 @@
 -- keeps   a job is in its lane or leased, never both; a repeat gives the same jobs and takes no token again; it never
 --         returns a job whose number is on its sender's suppression list, or has been contacted as often as allowed
 -- uses: attempts counts fair_share gates holds lanes pump_requests recipients records ring suppression token_bucket
--- uses: transitions unblock
+-- uses: transitions unblock waits
 local pump, claim, wanted, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local MOST = 500
 local CLAIM_MEMORY_MS = 60000
@@ -55,6 +55,7 @@ local function repeat_answer(ids, pace_ms, wakeup)
 end
 
 local function start_attempt(id, head, request, look)
+  waits.note(head[LANE], head[DUE] > 0 and head[DUE] or head[CREATED])
   head[STATE], head[CLAIM], head[DUE] = 'sending', claim, NOW
   head[ATTEMPTS] = head[ATTEMPTS] + 1
   records.save(id, head, request)
@@ -120,11 +121,10 @@ local function take_turn(lane, most, probes, ids)
 end
 
 -- Take at most so many jobs. Return their ids, and whether more may be due.
-local function take_jobs(allowed)
+local function take_jobs(budget, allowed)
   local ids, handled, more = {}, 0, true
-  local served = number_in(try('HGET', key('bucket'), 'served'), 0, 2 * fair_share.SHARE) or 0
   while #ids < allowed and handled < MOST do
-    local lane, most = fair_share.next_turn(allowed - #ids, served + #ids)
+    local lane, most = fair_share.next_turn(allowed - #ids, budget.served + #ids)
     if not lane then
       more = false
       break
@@ -141,7 +141,7 @@ local function take_jobs(allowed)
       handled = handled + take_turn(lane, math.min(most, gate.room), gate.probes, ids)
     end
   end
-  try('HSET', key('bucket'), 'served', (served + #ids) % (2 * fair_share.SHARE))
+  budget.served = (budget.served + #ids) % (2 * fair_share.SHARE)
   return ids, more and ring.has_work()
 end
 
@@ -210,13 +210,14 @@ if pace_ms > 0 then
   token_bucket.save(budget)
   return { 'paced', NOW, pace_ms, pump_requests.live_pumps() }
 end
-local ids, more = take_jobs(math.min(wanted, math.floor(budget.tokens + 1e-6)))
+local ids, more = take_jobs(budget, math.min(wanted, math.floor(budget.tokens + 1e-6)))
 budget.tokens = budget.tokens - #ids
 if #ids < wanted and more then
   token_bucket.note_limited(budget)
 end
 token_bucket.save(budget)
 counts.write()
+waits.write()
 if #ids == 0 then
   return empty()
 end

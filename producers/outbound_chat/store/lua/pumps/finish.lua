@@ -91,6 +91,9 @@ local function record(id, head, request, i)
   elseif called and not NOT_ABOUT_RATE[code] then
     passed[#passed + 1] = called_at
   end
+  if called and outcome ~= 'sent' then
+    try('HINCRBY', key('calls'), outcome .. ':' .. code, 1)
+  end
   if outcome == 'sent' then
     return end_sent(id, head, ARGV[i + CONTACT_ID], tonumber(ARGV[i + CHAT_MS]), function()
       return transitions.finalize(id, head, request, 'leased', 'sent')

@@ -11,8 +11,8 @@
 --         courier: 1 if the caller must start a courier
 -- keeps   what a newer version wrote stays as it is; requests of final jobs are removed in time; a lost lease makes its
 --         job `maybe_sent`; every job expires, held or not
--- uses: attempts cancel_sweep clock_step counts holds listing paging pump_requests purge recipients records ring
--- uses: token_bucket transitions unblock webhook_delivery webhooks workers
+-- uses: attempts cancel_sweep clock_step counts history holds listing paging pump_requests purge recipients records
+-- uses: ring token_bucket transitions unblock webhook_delivery webhooks workers
 local SOON_MS = 1000
 local SWEEP_AGAIN_MS = 20
 
@@ -70,13 +70,14 @@ local function lacks_pump()
 end
 
 workers.note_alive(ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[5])
-clock_step.repair()
+local looked_ms = clock_step.repair()
 local lost, leases_left = paging.each_due('leases', lose_lease)
 local _, expiries_left = paging.each_due('expiry', expire)
 local forgetting, sweeping, hurrying = purge.requests(), cancel_sweep.go_on(), recipients.sweep()
 holds.tidy()
 listing.forget_gone()
 counts.write()
+history.note(looked_ms)
 attempts.open_changed_gates()
 unblock.place_due_lanes()
 local next_ms = (sweeping or forgetting or hurrying) and SWEEP_AGAIN_MS or next_event(leases_left or expiries_left)
