@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from outbound_chat.http.access.audit import AuditLog
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.api_keys import ApiKey
@@ -23,10 +24,14 @@ class Restrictions:
     """Raises if the key is no longer valid, or if a key is now required. Long requests call it repeatedly."""
     spend: Callable[[int], Awaitable[int]]
     """Counts that many more requests of the key, and returns how many of them its rate allows."""
+    audit_log: AuditLog
     tenant: str | None = None
     """The only tenant whose jobs the key may see and enqueue; None: all tenants."""
     senders: frozenset[str] | None = None
     """The only senders that the key may use; None: all senders."""
+    key_id: str = ""
+    """Empty without a key, as its name."""
+    key_name: str = ""
 
     @classmethod
     def of(
@@ -35,9 +40,11 @@ class Restrictions:
         settings: Settings,
         check: Callable[[], Awaitable[object]],
         spend: Callable[[int], Awaitable[int]],
+        audit_log: AuditLog,
     ) -> Self:
         """Returns the restrictions of an API key."""
-        return cls(settings, check, spend, key.tenant, None if key.senders is None else frozenset(key.senders))
+        senders = None if key.senders is None else frozenset(key.senders)
+        return cls(settings, check, spend, audit_log, key.tenant, senders, key.id, key.name)
 
     @property
     def any(self) -> bool:

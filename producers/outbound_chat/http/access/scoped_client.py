@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http.access.restrictions import Restrictions
+from outbound_chat.http.access.audit import Scoped, ScopedAudit
 from outbound_chat.http.access.scoped_dead_letters import ScopedDeadLetters
-from outbound_chat.http.access.scoped_jobs import Scoped, ScopedBatches, ScopedJobs
+from outbound_chat.http.access.scoped_jobs import ScopedBatches, ScopedJobs
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.contact_events import Outcome
@@ -71,6 +72,11 @@ class ScopedClient:
         return ScopedSuppression(*self._parts)
 
     @property
+    def audit(self) -> "ScopedAudit":
+        """The audit log."""
+        return ScopedAudit(*self._parts)
+
+    @property
     def events(self) -> "ScopedEvents":
         """Events."""
         return ScopedEvents(*self._parts)
@@ -84,11 +90,13 @@ class ScopedHolds(Scoped):
 
     async def hold(self, target: Mapping[str, str], reason: str) -> None:
         """Stops a scope."""
-        await self._client.hold(reason=reason, **await self._checked(target))
+        async with self.audited("hold", " ".join(*target.items())):
+            await self._client.hold(reason=reason, **await self._checked(target))
 
     async def release(self, target: Mapping[str, str]) -> bool:
         """Ends a person's hold."""
-        return await self._client.release(**await self._checked(target))
+        async with self.audited("release", " ".join(*target.items())):
+            return await self._client.release(**await self._checked(target))
 
     async def all(self) -> list[Hold]:
         """Returns the holds that only stop what the key may see."""
@@ -144,17 +152,19 @@ class ScopedWebhooks(Scoped):
 
     async def replay(self, ids: Sequence[str]) -> dict[str, bool]:
         """Posts webhooks that the key may see again; returns for each id whether it was a dead webhook."""
-        seen = await self._seen(ids) if self._restrictions.any else set(ids)
-        done = await self._client.replay_webhooks([id_ for id_ in ids if id_ in seen])
+        async with self.audited("replay_webhooks", f"{len(ids)} webhooks"):
+            seen = await self._seen(ids) if self._restrictions.any else set(ids)
+            done = await self._client.replay_webhooks([id_ for id_ in ids if id_ in seen])
         return {id_: done.get(id_, False) for id_ in ids}
 
     async def replay_all(self, budget: str | None) -> int:
         """Posts all dead webhooks that the key may see again; returns how many."""
         name = self._restrictions.budget(budget)
-        if not self._restrictions.any:
-            return await self._client.replay_all_webhooks(name)
-        ids = [one.id async for one in self._own(name)]
-        return sum((await self._client.replay_webhooks(ids)).values())
+        async with self.audited("replay_webhooks", f"budget {name}"):
+            if not self._restrictions.any:
+                return await self._client.replay_all_webhooks(name)
+            ids = [one.id async for one in self._own(name)]
+            return sum((await self._client.replay_webhooks(ids)).values())
 
     async def _own(self, budget: str) -> AsyncIterator[DeadWebhook]:
         skip = 0
@@ -206,11 +216,13 @@ class ScopedSuppression(Scoped):
 
     async def add(self, numbers: AsyncIterator[str], sender: str, reason: str) -> int:
         """Adds numbers to the list."""
-        return await self._client.suppress(numbers, sender=self._checked(sender), reason=reason)
+        async with self.audited("suppress", f"sender {sender}"):
+            return await self._client.suppress(numbers, sender=self._checked(sender), reason=reason)
 
     async def remove(self, numbers: AsyncIterator[str], sender: str) -> int:
         """Removes numbers from the list."""
-        return await self._client.unsuppress(numbers, sender=self._checked(sender))
+        async with self.audited("unsuppress", f"sender {sender}"):
+            return await self._client.unsuppress(numbers, sender=self._checked(sender))
 
     def _checked(self, sender: str) -> str:
         # All tenants of a sender share its list, so no tenant may read or change it.

@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from typing import Any, cast
 
-from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.client.steps.waits import Until
-from outbound_chat.http.access.restrictions import Restrictions
+from outbound_chat.http.access.audit import Scoped
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.http.wire.responses import with_why
@@ -32,14 +31,6 @@ from outbound_chat.request.options import is_raw
 OnRejected = Callable[[Rejection], None]
 CHECK_SECONDS = 1.0
 """How often the key is checked while rows stream in. A revoked key ends the stream."""
-
-
-@dataclass(frozen=True)
-class Scoped:
-    """The calls of a noun, within the restrictions of an API key."""
-
-    _client: AsyncOutboundChat
-    _restrictions: Restrictions
 
 
 class ScopedJobs(Scoped):
@@ -116,15 +107,17 @@ class ScopedJobs(Scoped):
 
     async def cancel(self, job_id: str) -> Job:
         """Cancels one job."""
-        await self._check(job_id)
-        return await self._client.cancel(job_id)
+        async with self.audited("cancel", f"job {job_id}"):
+            await self._check(job_id)
+            return await self._client.cancel(job_id)
 
     async def cancel_many(self, job_ids: Sequence[str]) -> Cancellation:
         """Cancels many jobs; those that the key may not see are unknown."""
-        if not self._restrictions.any:
-            return await self._client.cancel_jobs(job_ids)
-        seen = await self.statuses(job_ids)
-        found = await self._client.cancel_jobs([job_id for job_id, job in seen.items() if job])
+        async with self.audited("cancel", f"{len(job_ids)} jobs"):
+            if not self._restrictions.any:
+                return await self._client.cancel_jobs(job_ids)
+            seen = await self.statuses(job_ids)
+            found = await self._client.cancel_jobs([job_id for job_id, job in seen.items() if job])
         unknown = (*(job_id for job_id, job in seen.items() if job is None), *found.unknown)
         return replace(found, unknown=unknown, looked=len(seen), total=len(seen))
 
@@ -133,10 +126,11 @@ class ScopedJobs(Scoped):
         await self._check(job_id)
         return await self._client.why(job_id)
 
-    async def replay(self, job_id: str, *, force: bool, changes: Mapping[str, Any]) -> Job:
-        """Replays a failed or uncertain job."""
-        await self._check(job_id)
-        return await self._client.replay(job_id, force=force, **cast("Any", changes))
+    async def replay(self, job_id: str, *, force: bool, changes: Mapping[str, Any], alone: bool = True) -> Job:
+        """Replays a failed or uncertain job. `alone`: not as one of many, which have one entry in the audit log."""
+        async with self.audited("replay", f"job {job_id}") if alone else nullcontext():
+            await self._check(job_id)
+            return await self._client.replay(job_id, force=force, **cast("Any", changes))
 
     async def _check(self, job_id: str) -> None:
         if self._restrictions.any:
@@ -150,6 +144,14 @@ class ScopedBatches(Scoped):
         self, rows: AsyncIterator[Any], options: Mapping[str, Any], on_rejected: OnRejected
     ) -> BatchReceipt:
         """Enqueues rows as one batch."""
+        async with self.audited("send_batch", "batch") as targets:
+            receipt = await self._enqueue(rows, options, on_rejected)
+            targets.append(f"batch {receipt.id}")
+            return receipt
+
+    async def _enqueue(
+        self, rows: AsyncIterator[Any], options: Mapping[str, Any], on_rejected: OnRejected
+    ) -> BatchReceipt:
         own: Any = {"sender": None, **self._restrictions.own(options, options.get("sender"))}
         own["name"] = own.get("name") or ""
         hidden = _without_job(on_rejected) if self._restrictions.senders is not None else on_rejected
@@ -212,13 +214,15 @@ class ScopedBatches(Scoped):
 
     async def cancel(self, batch_id: str) -> Batch:
         """Cancels one batch."""
-        await self.check(batch_id)
-        return await self._client.cancel_batch(batch_id)
+        async with self.audited("cancel", f"batch {batch_id}"):
+            await self.check(batch_id)
+            return await self._client.cancel_batch(batch_id)
 
     async def cancel_part(self, batch_id: str, part: Mapping[str, str]) -> dict[str, Any]:
         """Cancels some rows, or jobs of a state, of one batch; returns it as JSON has it, with what became of these."""
-        await self.check(batch_id)
-        cancelled = await self._client.cancel_batch_jobs(batch_id, rows=part.get("rows"), state=part.get("state"))
+        async with self.audited("cancel", f"batch {batch_id}"):
+            await self.check(batch_id)
+            cancelled = await self._client.cancel_batch_jobs(batch_id, rows=part.get("rows"), state=part.get("state"))
         return {**json_default(await self._client.batch(batch_id)), "part": cancelled}
 
     async def check(self, batch_id: str) -> None:

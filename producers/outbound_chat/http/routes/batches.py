@@ -12,7 +12,6 @@ from outbound_chat.http.access.authentication import CanEnqueue, CanOperate, Can
 from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of, unless_over, while_there
 from outbound_chat.http.wire.bodies import JSON_TYPE, json_object, key_in_header, media_type
-from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.fields import check_hold, known_options, read_fields
 from outbound_chat.http.wire.parameters import (
     LONGEST_NAME,
@@ -40,7 +39,7 @@ from outbound_chat.model.operations import BatchPage, JobPage
 from outbound_chat.request import FieldCode, with_report
 from outbound_chat.request.options import BATCH_OPTIONS, JOB_ONLY
 from outbound_chat.request.templates import Template
-from outbound_chat.rows import Form, UnusableFile, converted
+from outbound_chat.rows import Form, converted
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
@@ -122,9 +121,8 @@ async def _enqueue_stream(
         return await scoped.batches.enqueue(body.rows(), options, reject)
     except InvalidJob:
         raise
-    except (Problem, UnusableFile, OutboundChatError) as error:
-        unusable = isinstance(error, UnusableFile)
-        problem = Problem(ProblemCode.UNUSABLE_FILE, str(error)) if unusable else problem_of(error)
+    except (Problem, OutboundChatError) as error:
+        problem = problem_of(error)
         # The notes say what was stored of an interrupted batch.
         problem.detail = " ".join([problem.detail, *(f"{note}." for note in getattr(error, "__notes__", ()))])
         raise problem from error

@@ -34,6 +34,7 @@ from outbound_chat.model.errors import (
 )
 from outbound_chat.model.json import to_json
 from outbound_chat.notices import Notices
+from outbound_chat.rows import UnusableFile
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY = {"Retry-After": "5"}
@@ -115,6 +116,8 @@ def problem_of(error: Exception) -> Problem:  # noqa: C901, PLR0911  # a table w
             return Problem(ProblemCode.STORE_UNAVAILABLE, detail, headers=_RETRY)
         case NotDurable():
             return Problem(ProblemCode.NOT_DURABLE, str(error), headers=_RETRY, id=error.id)
+        case UnusableFile():
+            return Problem(ProblemCode.UNUSABLE_FILE, str(error))
         case StoreError() | MissingEncryptionKey():
             return Problem(ProblemCode(error.code), str(error), headers=_RETRY)
         case SettingsError():
