@@ -82,7 +82,7 @@ def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
         redirect_slashes=False,
     )
     add_problems(app)
-    routers = (*ROUTERS, ui_router)
+    routers = (*ROUTERS, ui_router) if settings.http.ui else ROUTERS
     app.state.routers = routers
     for router in routers:
         app.include_router(router)

@@ -139,7 +139,9 @@ KINDS = (
     KeyKind("api_keys", "hash", Lifetime.ACCESS, "API keys of the HTTP service: id -> times, newline, hash and limits"),
     KeyKind("api_keys_used", "hash", Lifetime.ACCESS, "when each API key was last used: id -> ms"),
     KeyKind("audit_log", "stream", Lifetime.TTL, "who changed what over HTTP: the last 100,000 entries of 30 days"),
-    KeyKind("session:*", "string", Lifetime.TTL, "a session of the pages, by the hash of its cookie: id of the API key"),
+    KeyKind(
+        "session:*", "string", Lifetime.TTL, "a session of the pages, by the hash of its cookie: id of the API key"
+    ),
     KeyKind("api_keys_spent:*", "hash", Lifetime.TTL, "requests that an API key with a rate may make now"),
 )
 

@@ -13,6 +13,7 @@ from outbound_chat.listening import CannotListen
 # Below those that systems hand out for connections, and known for nothing else.
 VALKEY_PORT = 6399
 SANDBOX_PORT = 8399
+HTTP_PORT = 8499
 _ONCE = Retry(NoBackoff(), 0)
 
 
@@ -20,7 +21,9 @@ def cannot_listen(error: OSError, port: int, option: str, host: str = "127.0.0.1
     """Returns the error for a port. If another `dev` listens there, the error says so."""
     found = CannotListen(host, port, error, option)
     if folder := _dev_at(port):
-        found.add_note(f"outbound-chat dev already runs in {folder}; to run another one, add --port 0 --sandbox-port 0")
+        found.add_note(
+            f"outbound-chat dev already runs in {folder}; to run another one, add --port 0 --sandbox-port 0 --http-port 0"
+        )
     return found
 
 

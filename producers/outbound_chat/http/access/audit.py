@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 
+from outbound_chat.client.steps.validation import INVALID_CURSOR
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import problem_of
 from outbound_chat.model.audit import AuditEntry, AuditPage
-from outbound_chat.model.errors import OutboundChatError
+from outbound_chat.model.errors import InvalidJob, OutboundChatError
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.times import from_ms, in_ms, to_ms, utc_now
 from outbound_chat.store import ACCESS, AsyncStore, scripts
@@ -26,6 +28,7 @@ DONE, INTERRUPTED = "done", "interrupted"
 LONGEST_TARGET = 200
 MOST = 100_000
 KEEP = timedelta(days=30)
+_is_cursor = re.compile("[0-9]{1,15}-[0-9]{1,15}").fullmatch
 _log = logging.getLogger("outbound_chat.http.audit")
 
 
@@ -51,11 +54,11 @@ class AuditLog:
 
     async def page(self, cursor: str | None, limit: int) -> AuditPage:
         """Returns a page, newest first."""
+        if cursor and not _is_cursor(cursor):
+            raise InvalidJob([INVALID_CURSOR])
         last = f"({cursor}" if cursor else "+"
         since = to_ms(utc_now()) - in_ms(KEEP)
-        rows = await self._store.ask(
-            lambda redis: redis.xrevrange(self._keys.audit_log, last, str(since), count=limit)
-        )
+        rows = await self._store.ask(lambda redis: redis.xrevrange(self._keys.audit_log, last, str(since), count=limit))
         entries = tuple(_entry(*row) for row in rows)
         return AuditPage(entries=entries, cursor=rows[-1][0] if len(rows) == limit else None)
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from outbound_chat.client import AsyncOutboundChat
-from outbound_chat.http.access.restrictions import Restrictions
 from outbound_chat.http.access.audit import Scoped, ScopedAudit
+from outbound_chat.http.access.restrictions import Restrictions
 from outbound_chat.http.access.scoped_dead_letters import ScopedDeadLetters
 from outbound_chat.http.access.scoped_jobs import ScopedBatches, ScopedJobs
 from outbound_chat.http.wire.codes import ProblemCode

@@ -104,7 +104,7 @@ def problem_of(error: Exception) -> Problem:  # noqa: C901, PLR0911  # a table w
             return Problem(ProblemCode.UNKNOWN_JOB, f"No job has this id; {_KEPT}")
         case UnknownBatch():
             return Problem(ProblemCode.UNKNOWN_BATCH, f"No batch has this id; {_KEPT}")
-        case BatchClosed() | NotReplayable() | DuplicateRisk() | WrittenByNewerVersion():
+        case BatchClosed() | NotReplayable() | DuplicateRisk() | WrittenByNewerVersion() | UnusableFile():
             return Problem(ProblemCode(error.code), str(error))
         case StoreUnavailable():
             # Its text has the address of the server, which is for those who run the service, not for callers.
@@ -116,8 +116,6 @@ def problem_of(error: Exception) -> Problem:  # noqa: C901, PLR0911  # a table w
             return Problem(ProblemCode.STORE_UNAVAILABLE, detail, headers=_RETRY)
         case NotDurable():
             return Problem(ProblemCode.NOT_DURABLE, str(error), headers=_RETRY, id=error.id)
-        case UnusableFile():
-            return Problem(ProblemCode.UNUSABLE_FILE, str(error))
         case StoreError() | MissingEncryptionKey():
             return Problem(ProblemCode(error.code), str(error), headers=_RETRY)
         case SettingsError():

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from outbound_chat.model.audit import AuditEntry, AuditPage
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.contact_events import Outcome
 from outbound_chat.model.contacts import ContactFact, Delivery
@@ -32,6 +33,7 @@ _CONFIG = ConfigDict(use_attribute_docstrings=True, extra="forbid", json_schema_
 for _record in (
     *(Attempt, Batch, BatchPage, BudgetStatus, Cancellation, ContactFact, DeadLetters, DeadWebhook, Delivery, Event),
     *(FieldError, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
+    *(AuditEntry, AuditPage),
 ):
     _record.__pydantic_config__ = _CONFIG  # type: ignore[union-attr]
 
