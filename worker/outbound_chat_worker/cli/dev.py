@@ -14,7 +14,7 @@ from outbound_chat.cli.output import print_json, warn
 from outbound_chat.ending import Ending
 from outbound_chat_worker.cli.feed import Feed
 from outbound_chat_worker.local.embedded import EmbeddedServerError, is_in_use
-from outbound_chat_worker.local.ports import HTTP_PORT, SANDBOX_PORT, VALKEY_PORT, check_port
+from outbound_chat_worker.local.ports import HTTP_PORT, SANDBOX_PORT, VALKEY_PORT, listen
 from outbound_chat_worker.local.stack import SENDERS, Stack, running_stack
 from outbound_chat_worker.sandbox import (
     KEEP,
@@ -72,9 +72,9 @@ def dev(
 ) -> None:
     """Run everything on this machine for development.
 
-    Starts Valkey, workers, the HTTP service if it is installed, and a sandbox instead of Amazon Connect: nothing is sent
-    to anybody. Prints their addresses, then a line for each message that ends and each chat that ends, until Ctrl-C. The
-    data is kept for the next start.
+    Starts Valkey, workers, the HTTP service, and a sandbox instead of Amazon Connect: nothing is sent to anybody.
+    Prints their addresses, then a line for each message that ends and each chat that ends, until Ctrl-C. The data is
+    kept for the next start.
 
     $ outbound-chat dev
     $ outbound-chat dev --rate 20 --burst 20
@@ -83,11 +83,9 @@ def dev(
     ending = Ending()
     if is_in_use(folder / "valkey"):
         raise EmbeddedServerError(f"outbound-chat dev runs already in this folder, {folder.absolute()}")
-    check_port(port, "--port")
-    check_port(sandbox_port, "--sandbox-port")
-    has_http = find_spec("fastapi") is not None
-    if has_http:
-        check_port(http_port, "--http-port")
+    listen(port, "--port").close()
+    listen(sandbox_port, "--sandbox-port").close()
+    pages = listen(http_port, "--http-port") if find_spec("fastapi") else None
     options = SandboxOptions(
         port=sandbox_port,
         rate=rate,
@@ -98,8 +96,9 @@ def dev(
         events=EventOptions(),
         keep=KEEP,
     )
-    ports = {"port": port, "http_port": http_port if has_http else None}
-    with running_stack(folder.absolute(), sandbox=options, processes=processes, log_level="INFO", **ports) as stack:
+    with running_stack(
+        folder.absolute(), sandbox=options, processes=processes, log_level="INFO", port=port, pages=pages
+    ) as stack:
         _warn_of_workers()
         with closing(Feed(stack, silent=as_json)):
             _print(stack, folder, processes, as_json)
@@ -117,14 +116,13 @@ def _warn_of_workers() -> None:
 
 
 def _print(stack: Stack, folder: Path, processes: int, as_json: bool) -> None:
-    port = stack.settings.http.port
-    dashboard = f"http://127.0.0.1:{port}/ui" if len(stack.supervisors) > 1 else ""
+    dashboard = f"http://127.0.0.1:{stack.settings.http.port}/ui" if len(stack.supervisors) > 1 else None
     if as_json:
         addresses = {
             "redis_url": stack.server.url,
             "sandbox_url": stack.sandbox.url,
             "inbox_url": f"{stack.sandbox.url}/inbox",
-            "dashboard_url": dashboard or None,
+            "dashboard_url": dashboard,
             "settings": str(stack.settings_file),
             "log": str(stack.log_file),
             "senders": list(SENDERS),

@@ -22,15 +22,15 @@ def cannot_listen(error: OSError, port: int, option: str, host: str = "127.0.0.1
     found = CannotListen(host, port, error, option)
     if folder := _dev_at(port):
         found.add_note(
-            f"outbound-chat dev already runs in {folder}; to run another one, add --port 0 --sandbox-port 0 --http-port 0"
+            f"outbound-chat dev already runs in {folder}; for another one, add --port 0 --sandbox-port 0 --http-port 0"
         )
     return found
 
 
-def check_port(port: int, option: str) -> None:
-    """Raises `CannotListen` if another program listens on the port of this machine. 0 means a free port."""
+def listen(port: int, option: str) -> socket.socket:
+    """Listens on the port of this machine; 0 means a free one. Raises `CannotListen` if another program has it."""
     try:
-        socket.create_server(("127.0.0.1", port)).close()
+        return socket.create_server(("127.0.0.1", port))
     except OSError as error:
         raise cannot_listen(error, port, option) from error
 

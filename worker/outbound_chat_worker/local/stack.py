@@ -8,12 +8,11 @@ import os
 import socket
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from outbound_chat.children import Supervisor, death, spawn
 from outbound_chat.cli.dev_settings import MARK
@@ -108,12 +107,12 @@ def running_stack(
     processes: int,
     log_level: str,
     port: int | None = None,
-    http_port: int | None = None,
+    pages: socket.socket | None = None,
 ) -> Iterator[Stack]:
     """Starts everything, and stops it at the end of the block, workers first.
 
     Data, logs and settings are in `folder`. The budget of the workers is the allowance of the sandbox. Settings and AWS
-    credentials in the caller's environment are ignored. `http_port`: that of the HTTP service; None: there is none.
+    credentials in the caller's environment are ignored. `pages`: what the HTTP service listens on; None: there is none.
     """
     settings_file = folder / "outbound-chat.toml"
     with writing_to(folder):
@@ -128,33 +127,27 @@ def running_stack(
         sandboxes = stack.enter_context(_Sandboxes(replace(sandbox, log_calls=True), calls))
         connect = sandboxes.start()
         text = _settings_text(server.url, connect.url, sandbox)
-        listener = None if http_port is None else stack.enter_context(socket.create_server(("127.0.0.1", http_port)))
-        if listener:
-            text += f"\n[http]\nport = {listener.getsockname()[1]}\n"
+        if pages:
+            text += f"\n[http]\nport = {pages.getsockname()[1]}\n"
         log_file = folder / "workers.log"
         with writing_to(folder):
             settings_file.write_text(text, encoding="utf-8")
             log = stack.enter_context(log_file.open("ab"))
         # They run in the folder, where they do not read a `.env` of the caller.
-        environment = _environment(settings_file)
-        supervisors = [_served(stack, listener, environment, folder)] if listener else []
-        workers = supervised_workers(
-            processes, log_level=log_level, environment=environment, folder=folder, output=log, what="worker process"
-        )
-        stack.callback(workers.end)
+        own: Any = {"environment": _environment(settings_file), "folder": folder, "output": log}
+        supervisors = [_served(pages, **own)] if pages else []
+        supervisors.append(supervised_workers(processes, log_level=log_level, **own))
+        for supervisor in supervisors:
+            stack.callback(supervisor.end)
         settings = Settings.from_values(**tomllib.loads(text))
-        yield Stack(settings, settings_file, log_file, server, connect, [*supervisors, workers], sandboxes.start)
+        yield Stack(settings, settings_file, log_file, server, connect, supervisors, sandboxes.start)
 
 
-def _served(stack: ExitStack, listener: socket.socket, environment: Mapping[str, str], folder: Path) -> Supervisor:
+def _served(pages: socket.socket, **own: Any) -> Supervisor:
     """Starts the HTTP service on an open socket, where callers wait while it starts."""
-    log = stack.enter_context((folder / "http.log").open("ab"))
-    files = (listener.fileno(), os.pipe()[0])  # it ends when this process, which has the other end, has ended
+    files = (pages.fileno(), os.pipe()[0])  # it ends when this process, which has the other end, has ended
     command = [sys.executable, "-m", "outbound_chat.http", *map(str, files)]
-    start = partial(spawn, command, environment=environment, folder=folder, output=log, pass_fds=files)
-    supervisor = Supervisor(1, lambda _: start(), what="HTTP service")
-    stack.callback(supervisor.end)
-    return supervisor
+    return Supervisor(1, lambda _: spawn(command, pass_fds=files, **own), what="HTTP service")
 
 
 def _settings_text(redis_url: str, sandbox_url: str, sandbox: SandboxOptions) -> str:

@@ -28,11 +28,10 @@ def supervised_workers(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
     output: int | IO[bytes] | None = None,
-    what: str = "process",
 ) -> Supervisor:
     """Starts the workers as Celery nodes `name-1@host` and so on; `name` is unique by default.
 
-    `environment`, `folder` and `output` are as in `spawn`, `what` as in `Supervisor`. When stopped, each worker finishes its calls.
+    `environment`, `folder` and `output` are as in `spawn`. When stopped, each worker finishes its calls.
     """
     # Random, since cloned machines have the same host name.
     name = name or f"outbound-chat-{os.urandom(3).hex()}"
@@ -43,7 +42,7 @@ def supervised_workers(
     return Supervisor(
         processes,
         lambda number: spawn([*command, f"{name}-{number}@%h"], environment=environment, folder=folder, output=output),
-        what=what,
+        what="worker process",
     )
 
 

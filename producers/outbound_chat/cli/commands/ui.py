@@ -10,9 +10,6 @@ import typer
 from outbound_chat.model.errors import OutboundChatError
 from outbound_chat_config import load_settings
 
-_PORTS = {"http": 80, "https": 443}
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # all addresses of this machine, which nobody can open
-
 
 class NoService(OutboundChatError, code="no_service"):
     """Nothing listens at the address of the HTTP service."""
@@ -32,12 +29,14 @@ def ui(
     $ outbound-chat ui --url https://chat.example.com
     """
     http = load_settings().http
-    host = _ANY.get(http.host, http.host)
+    # A browser on this machine, also where the service listens on all addresses.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(http.host, http.host)  # noqa: S104
     address = (url or f"http://{f'[{host}]' if ':' in host else host}:{http.port}").rstrip("/") + "/ui"
     if not only_print:
         parts = urlsplit(address)
+        port = 443 if parts.scheme == "https" else 80
         try:
-            socket.create_connection((parts.hostname, parts.port or _PORTS.get(parts.scheme, 0)), timeout=5).close()
+            socket.create_connection((parts.hostname, parts.port or port), timeout=5).close()
         except (OSError, ValueError) as error:
             raise NoService(f"nothing listens at {address}; start the service with: outbound-chat http") from error
     if only_print or not webbrowser.open(address):

@@ -38,7 +38,7 @@ class AuditLog:
     def __init__(self, store: AsyncStore) -> None:
         self._store, self._keys = store, store.keys(ACCESS)
 
-    async def add(self, key_id: str, key_name: str, action: str, target: str, outcome: str) -> None:
+    async def add(self, key_id: str, key_name: str, action: str, target: str = "", outcome: str = DONE) -> None:
         """Adds an entry. If it can't be stored, it is logged as an error, since what was done stays done."""
         if outcome != DONE and split_id(target.rpartition(" ")[2]) is None:
             # Whatever the caller sent instead of a name, which may be a number.
@@ -83,9 +83,10 @@ class Scoped:
             outcome = problem_of(error).code
             raise
         finally:
-            await self._note(action, targets[-1], outcome)
+            await self.note(action, targets[-1], outcome)
 
-    async def _note(self, action: str, target: str, outcome: str = DONE) -> None:
+    async def note(self, action: str, target: str, outcome: str = DONE) -> None:
+        """Adds a change to the audit log. `target`: a noun, then an id or name; never a number or text."""
         given = self._restrictions
         await given.audit_log.add(given.key_id, given.key_name, action, target, outcome)
 
@@ -97,10 +98,6 @@ class ScopedAudit(Scoped):
         """Returns a page, newest first. Requires a key without restrictions."""
         self._restrictions.require_none()
         return await self._restrictions.audit_log.page(cursor, limit)
-
-    async def note(self, action: str, target: str) -> None:
-        """Adds a change that was made. `target`: a noun, then an id or name; never a number or text."""
-        await self._note(action, target)
 
 
 def _entry(number: str, fields: dict[str, str]) -> AuditEntry:

@@ -93,7 +93,8 @@ async def principal_of(request: Request, key_id: str, digest: str | None = None)
     request.scope[KEY_ID] = key_id
     _obey_rate(request, key.rate, await keyring.count(key))
     spend = partial(_spend, request, keyring, key)
-    restrictions = Restrictions.of(key, service.settings, check, spend, service.audit_log)
+    limits = key.tenant, None if key.senders is None else frozenset(key.senders)
+    restrictions = Restrictions(service.settings, check, spend, service.audit_log, *limits, key.id, key.name)
     return Principal(frozenset(key.scopes), restrictions, key.id, key.name)
 
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from outbound_chat.http.access.audit import AuditLog
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
-from outbound_chat.model.api_keys import ApiKey
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import Job
@@ -32,19 +31,6 @@ class Restrictions:
     key_id: str = ""
     """Empty without a key, as its name."""
     key_name: str = ""
-
-    @classmethod
-    def of(
-        cls,
-        key: ApiKey,
-        settings: Settings,
-        check: Callable[[], Awaitable[object]],
-        spend: Callable[[int], Awaitable[int]],
-        audit_log: AuditLog,
-    ) -> Self:
-        """Returns the restrictions of an API key."""
-        senders = None if key.senders is None else frozenset(key.senders)
-        return cls(settings, check, spend, audit_log, key.tenant, senders, key.id, key.name)
 
     @property
     def any(self) -> bool:

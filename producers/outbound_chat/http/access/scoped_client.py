@@ -3,8 +3,8 @@
 What a key may not see does not exist for it: the response is the same as for an unknown id.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Generic, TypeVar
 
 from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http.access.audit import Scoped, ScopedAudit
@@ -25,68 +25,21 @@ from outbound_chat.model.operations import (
 )
 from outbound_chat_config import Sender
 
+T = TypeVar("T")
+
 WEBHOOK_PAGE = 500
 FINISHED = "finished"
 """The end of the id of a batch's webhook. That of a job's webhook ends with the state of the job."""
 
 
-class ScopedClient:
-    """Has a part for each noun, with the client and the restrictions of the key."""
-
-    def __init__(self, client: AsyncOutboundChat, restrictions: Restrictions) -> None:
-        self._parts = (client, restrictions)
-
+class _OfBatches(Scoped):
     @property
-    def jobs(self) -> "ScopedJobs":
-        """Jobs."""
-        return ScopedJobs(*self._parts)
-
-    @property
-    def batches(self) -> "ScopedBatches":
-        """Batches."""
-        return ScopedBatches(*self._parts)
-
-    @property
-    def holds(self) -> "ScopedHolds":
-        """Holds."""
-        return ScopedHolds(*self._parts, self.batches)
-
-    @property
-    def dead_letters(self) -> "ScopedDeadLetters":
-        """Dead letters."""
-        return ScopedDeadLetters(*self._parts)
-
-    @property
-    def webhooks(self) -> "ScopedWebhooks":
-        """Webhooks."""
-        return ScopedWebhooks(*self._parts, self.batches)
-
-    @property
-    def budgets(self) -> "ScopedBudgets":
-        """Budgets."""
-        return ScopedBudgets(*self._parts)
-
-    @property
-    def suppression(self) -> "ScopedSuppression":
-        """Suppression."""
-        return ScopedSuppression(*self._parts)
-
-    @property
-    def audit(self) -> "ScopedAudit":
-        """The audit log."""
-        return ScopedAudit(*self._parts)
-
-    @property
-    def events(self) -> "ScopedEvents":
-        """Events."""
-        return ScopedEvents(*self._parts)
+    def _batches(self) -> ScopedBatches:
+        return ScopedBatches(self._client, self._restrictions)
 
 
-@dataclass(frozen=True)
-class ScopedHolds(Scoped):
+class ScopedHolds(_OfBatches):
     """Holds of what the key may see."""
-
-    _batches: ScopedBatches
 
     async def hold(self, target: Mapping[str, str], reason: str) -> None:
         """Stops a scope."""
@@ -127,11 +80,8 @@ class ScopedHolds(Scoped):
         return target
 
 
-@dataclass(frozen=True)
-class ScopedWebhooks(Scoped):
+class ScopedWebhooks(_OfBatches):
     """Webhooks that the key may see."""
-
-    _batches: ScopedBatches
 
     async def hosts(self) -> list[WebhookHost]:
         """Returns the hosts that webhooks are posted to. Requires a key without restrictions."""
@@ -250,3 +200,25 @@ class ScopedEvents(Scoped):
         """Applies events about contacts, which are of all tenants and senders."""
         self._restrictions.require_none()
         return await self._client.ingest_contact_events(events)
+
+
+class _Part(Generic[T]):
+    def __init__(self, kind: Callable[[AsyncOutboundChat, Restrictions], T]) -> None:
+        self._kind = kind
+
+    def __get__(self, scoped: "ScopedClient", _owner: type) -> T:
+        return self._kind(scoped._client, scoped._restrictions)  # noqa: SLF001  # it belongs to that class
+
+
+class ScopedClient(Scoped):
+    """Has a part for each noun, with the client and the restrictions of the key."""
+
+    jobs = _Part(ScopedJobs)
+    batches = _Part(ScopedBatches)
+    holds = _Part(ScopedHolds)
+    dead_letters = _Part(ScopedDeadLetters)
+    webhooks = _Part(ScopedWebhooks)
+    budgets = _Part(ScopedBudgets)
+    suppression = _Part(ScopedSuppression)
+    audit = _Part(ScopedAudit)
+    events = _Part(ScopedEvents)

@@ -6,7 +6,6 @@ the pages alone, below whatever prefix a proxy serves them.
 
 from fastapi import Request
 
-from outbound_chat.http.access.audit import DONE
 from outbound_chat.http.access.authentication import Principal, authenticate, principal_of
 from outbound_chat.http.access.keyring import SESSION_SECONDS
 from outbound_chat.http.access.loopback import is_here
@@ -31,7 +30,7 @@ async def begin(request: Request, token: str) -> str:
     principal = await principal_of(request, id_of(token) or "", digest_of(token))
     service = service_of(request)
     session = await service.keyring.begin_session(principal.key_id)
-    await service.audit_log.add(principal.key_id, principal.key_name, "sign_in", "", DONE)
+    await service.audit_log.add(principal.key_id, principal.key_name, "sign_in")
     return session
 
 
@@ -41,7 +40,7 @@ async def end(request: Request) -> None:
     if key_id := await service.keyring.key_of_session(session):
         await service.keyring.end_session(session)
         stored = (await service.keyring.find(key_id)).stored
-        await service.audit_log.add(key_id, stored.key.name if stored else "", "sign_out", "", DONE)
+        await service.audit_log.add(key_id, stored.key.name if stored else "", "sign_out")
 
 
 async def authenticate_page(request: Request) -> Principal:

@@ -78,7 +78,7 @@ async def replay_many(request: Request, scoped: CanOperate) -> Response:
     turns = Turns(request)
     jobs: list[Job] = []
     refused: list[dict[str, str]] = []
-    async with scoped.dead_letters.audited("replay", f"{len(page.jobs)} jobs"):
+    async with scoped.audited("replay", f"{len(page.jobs)} jobs"):
         for job in page.jobs:
             await turns.rest()
             try:
