@@ -14,6 +14,8 @@ class HttpSettings(Model):
     host: str = Field(default="127.0.0.1", min_length=1)
     """Address to listen on."""
     port: int = Field(default=8080, ge=1, le=65_535)
+    ui: bool = True
+    """Whether the service has pages for people, below `/ui`."""
     max_body_bytes: int = Field(default=1_000_000, ge=1_000, le=100_000_000)
     """Longest JSON body, uncompressed. CSV and NDJSON bodies of batches are streamed and have no limit."""
     max_header_bytes: int = Field(default=32_768, ge=1_024, le=1_000_000)

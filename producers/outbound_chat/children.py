@@ -113,14 +113,16 @@ class Supervisor:
         processes: int,
         start: Callable[[int], subprocess.Popen[bytes]],
         *,
+        what: str = "process",
         stop_seconds: float = STOP_SECONDS,
         longest_pause: float = LONGEST_PAUSE_SECONDS,
     ) -> None:
-        """Starts children 1 to `processes`.
+        """Starts children 1 to `processes`. `what`: what the log calls a child.
 
         `stop_seconds`: how long a child may take to end before it is killed. `longest_pause`: longest wait, in seconds,
         before a child that keeps dying is restarted.
         """
+        self._what = what
         self._start = start
         self._stop_seconds = stop_seconds
         self._longest_pause = longest_pause
@@ -151,7 +153,7 @@ class Supervisor:
                 pause = 0.0 if child.deaths == 1 else min(self._longest_pause, 2.0 ** (child.deaths - 2))
                 child.start_at = now + pause
                 when = f"again in {pause:g} s" if pause else "again"
-                logger.warning("process %d %s; it is started %s", number, death(child.process.returncode), when)
+                logger.warning("%s %d %s; it is started %s", self._what, number, death(child.process.returncode), when)
             if now >= child.start_at:
                 child.process, child.started, child.start_at = self._start(number), now, 0.0
 

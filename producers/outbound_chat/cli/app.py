@@ -110,6 +110,7 @@ _COMMANDS = {
     "audit": "commands.audit:audit",
     "doctor": "commands.doctor:doctor",
     "http": "commands.http:http",
+    "ui": "commands.ui:ui",
     "keys": "commands.keys:KEYS",
 }
 """Where each is: a function, or several by their names ("": without a name); in the order in which they are listed."""

@@ -33,7 +33,7 @@ GROUPS = {
     "Send messages": "send send-batch replay",
     "See what happens": "status why wait list jobs watch events dead export",
     "Stop and release": "cancel hold release holds suppress unsuppress suppressed optouts",
-    "Operate": "worker http keys webhooks contact-events doctor audit new-key encryption-keys rewrite-suppressed",
+    "Operate": "worker http ui keys webhooks contact-events doctor audit new-key encryption-keys rewrite-suppressed",
     "Develop": "dev demo sandbox",
 }
 """The commands by what they are for."""
@@ -56,11 +56,11 @@ _WORDS = {
     "DURATION": "expires_in",
     "SECONDS": "wait timeout",
     "KEY": "idempotency_key batch_key",
-    "URL": "callback_url",
+    "URL": "callback_url url",
     "FOLDER": "folder",
     "COUNT": "limit tail skip concurrency processes workers burst max_chats keep",
     "LEVEL": "log_level durability",
-    "PORT": "sandbox_port",
+    "PORT": "sandbox_port http_port",
     "ROW": "test_row",
     "MS": "latency_ms",
 }

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http import docs_page
+from outbound_chat.http.access.audit import AuditLog
 from outbound_chat.http.access.keyring import Keyring
 from outbound_chat.http.endpoints import Endpoints
 from outbound_chat.http.metrics import Metrics
@@ -66,7 +67,7 @@ def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
         async with AsyncOutboundChat.from_settings(settings, store=store) as client:
             keyring = Keyring(store, local=local)
             await keyring.prepare()
-            app.state.service = Service(settings, client, Metrics(), keyring)
+            app.state.service = Service(settings, client, Metrics(), keyring, AuditLog(store))
             yield
 
     app = App(
@@ -81,7 +82,7 @@ def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
         redirect_slashes=False,
     )
     add_problems(app)
-    routers = (*ROUTERS, ui_router)
+    routers = (*ROUTERS, ui_router) if settings.http.ui else ROUTERS
     app.state.routers = routers
     for router in routers:
         app.include_router(router)

@@ -6,7 +6,6 @@ from importlib.resources import files
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Request
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import RedirectResponse, Response
 
@@ -23,10 +22,18 @@ _PARTS = {
     "swagger-ui-bundle.js": ("fastapi_offline", "static/swagger-ui-bundle.js", "text/javascript"),
     "swagger-ui.css": ("fastapi_offline", "static/swagger-ui.css", "text/css"),
     "favicon.png": ("fastapi_offline", "static/favicon.png", "image/png"),
+    "init.js": ("outbound_chat.http", "docs.js", "text/javascript"),
+    "errors.css": ("outbound_chat.http", "errors.css", "text/css"),
     "errors": ("outbound_chat.http", "errors.html", "text/html"),
 }
 """Files below `/docs`. The page of errors, to which problems refer, is made from `docs/errors.md`."""
-
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_KEPT = {"Cache-Control": "max-age=86400"}
 _KEY = "An API key, `oc_…`. Not needed as long as none exists and the service only listens on its own machine."
 
 
@@ -37,15 +44,9 @@ async def root() -> Response:
 
 
 @router.get("/docs")
-async def page(request: Request) -> Response:
+async def page() -> Response:
     """Shows the document."""
-    return get_swagger_ui_html(
-        openapi_url="openapi.json",
-        title=request.app.title,
-        swagger_js_url="docs/swagger-ui-bundle.js",
-        swagger_css_url="docs/swagger-ui.css",
-        swagger_favicon_url="docs/favicon.png",
-    )
+    return Response(_content("outbound_chat.http", "docs.html"), media_type="text/html", headers=_HEADERS)
 
 
 @router.get("/openapi.json")
@@ -60,7 +61,7 @@ async def part(name: Annotated[str, Path()]) -> Response:
     if name not in _PARTS:
         raise Problem(ProblemCode.NOT_FOUND, "There is nothing at this path.")
     package, path, media_type = _PARTS[name]
-    return Response(_content(package, path), media_type=media_type, headers={"Cache-Control": "max-age=86400"})
+    return Response(_content(package, path), media_type=media_type, headers=_HEADERS | _KEPT)
 
 
 def openapi_of(app: FastAPI) -> dict[str, Any]:

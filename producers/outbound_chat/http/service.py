@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar, cast
 from starlette.requests import ClientDisconnect, Request
 
 from outbound_chat.client import AsyncOutboundChat
+from outbound_chat.http.access.audit import AuditLog
 from outbound_chat.http.access.keyring import Keyring
 from outbound_chat.http.access.sharing import Snapshots
 from outbound_chat.http.metrics import Metrics
@@ -24,6 +25,7 @@ class Service:
     client: AsyncOutboundChat
     metrics: Metrics
     keyring: Keyring
+    audit_log: AuditLog
     snapshots: Snapshots = field(default_factory=Snapshots)
     """What was just read: it serves several callers."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

@@ -98,4 +98,4 @@ def id_of(text: str) -> str | None:
 
 def digest_of(token: str) -> str:
     """Returns the hash that is stored, in hexadecimal digits."""
-    return hashlib.sha256(token.encode("ascii")).hexdigest()
+    return hashlib.sha256(token.encode()).hexdigest()

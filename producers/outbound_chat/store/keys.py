@@ -141,6 +141,10 @@ KINDS = (
     KeyKind("budgets", "hash", Lifetime.ACCESS, "budgets that have had a worker or a job: name -> since ms"),
     KeyKind("api_keys", "hash", Lifetime.ACCESS, "API keys of the HTTP service: id -> times, newline, hash and limits"),
     KeyKind("api_keys_used", "hash", Lifetime.ACCESS, "when each API key was last used: id -> ms"),
+    KeyKind("audit_log", "stream", Lifetime.TTL, "who changed what over HTTP: the last 100,000 entries of 30 days"),
+    KeyKind(
+        "session:*", "string", Lifetime.TTL, "a session of the pages, by the hash of its cookie: id of the API key"
+    ),
     KeyKind("api_keys_spent:*", "hash", Lifetime.TTL, "requests that an API key with a rate may make now"),
 )
 
@@ -162,6 +166,7 @@ class Keys:
     prefix: str
     budget: str
 
+    audit_log = _Name()
     bucket = _Name()
     contact_events = _Name()
     counts = _Name()
@@ -208,3 +213,7 @@ class Keys:
     def done(self, local_id: str) -> str:
         """The channel on which the end of a job or batch is published."""
         return f"{self.base}done:{local_id}"
+
+    def session(self, digest: str) -> str:
+        """The id of the API key of a session."""
+        return f"{self.base}session:{digest}"

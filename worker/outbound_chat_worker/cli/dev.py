@@ -3,6 +3,7 @@
 import logging
 import time
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from outbound_chat.cli.output import print_json, warn
 from outbound_chat.ending import Ending
 from outbound_chat_worker.cli.feed import Feed
 from outbound_chat_worker.local.embedded import EmbeddedServerError, is_in_use
-from outbound_chat_worker.local.ports import SANDBOX_PORT, VALKEY_PORT, check_port
+from outbound_chat_worker.local.ports import HTTP_PORT, SANDBOX_PORT, VALKEY_PORT, listen
 from outbound_chat_worker.local.stack import SENDERS, Stack, running_stack
 from outbound_chat_worker.sandbox import (
     KEEP,
@@ -29,6 +30,7 @@ _READY = """\
 Valkey    {redis}
 Sandbox   {sandbox}   (instead of Amazon Connect; sends nothing)
 Inbox     {sandbox}/inbox   (shows what it got)
+Dashboard {dashboard}
 Workers   {processes}, log in {log}
 Senders   {senders}; budget main: {rate:g}/s, burst {burst}
 Settings  {settings}
@@ -59,6 +61,9 @@ def dev(
     sandbox_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the sandbox; 0 picks a free one.")
     ] = SANDBOX_PORT,
+    http_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the HTTP service; 0 picks a free one.")
+    ] = HTTP_PORT,
     rate: Annotated[float, typer.Option(min=0.01, help="Calls per second that the sandbox and budget allow.")] = 2.0,
     burst: Annotated[int, typer.Option(min=1, help="Calls allowed at once.")] = 5,
     as_json: Annotated[
@@ -67,18 +72,20 @@ def dev(
 ) -> None:
     """Run everything on this machine for development.
 
-    Starts Valkey, workers, and a sandbox instead of Amazon Connect: nothing is sent to anybody. Prints their addresses,
-    then a line for each message that ends and each chat that ends, until Ctrl-C. The data is kept for the next start.
+    Starts Valkey, workers, the HTTP service, and a sandbox instead of Amazon Connect: nothing is sent to anybody.
+    Prints their addresses, then a line for each message that ends and each chat that ends, until Ctrl-C. The data is
+    kept for the next start.
 
     $ outbound-chat dev
     $ outbound-chat dev --rate 20 --burst 20
-    $ outbound-chat dev --port 0 --sandbox-port 0
+    $ outbound-chat dev --port 0 --sandbox-port 0 --http-port 0
     """
     ending = Ending()
     if is_in_use(folder / "valkey"):
         raise EmbeddedServerError(f"outbound-chat dev runs already in this folder, {folder.absolute()}")
-    check_port(port, "--port")
-    check_port(sandbox_port, "--sandbox-port")
+    listen(port, "--port").close()
+    listen(sandbox_port, "--sandbox-port").close()
+    pages = listen(http_port, "--http-port") if find_spec("fastapi") else None
     options = SandboxOptions(
         port=sandbox_port,
         rate=rate,
@@ -89,7 +96,9 @@ def dev(
         events=EventOptions(),
         keep=KEEP,
     )
-    with running_stack(folder.absolute(), sandbox=options, processes=processes, log_level="INFO", port=port) as stack:
+    with running_stack(
+        folder.absolute(), sandbox=options, processes=processes, log_level="INFO", port=port, pages=pages
+    ) as stack:
         _warn_of_workers()
         with closing(Feed(stack, silent=as_json)):
             _print(stack, folder, processes, as_json)
@@ -102,16 +111,18 @@ def dev(
 def _warn_of_workers() -> None:
     """Shows in this terminal what their supervisor reports."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("warning: worker %(message)s"))
+    handler.setFormatter(logging.Formatter("warning: %(message)s"))
     logging.getLogger("outbound_chat.children").addHandler(handler)
 
 
 def _print(stack: Stack, folder: Path, processes: int, as_json: bool) -> None:
+    dashboard = f"http://127.0.0.1:{stack.settings.http.port}/ui" if len(stack.supervisors) > 1 else None
     if as_json:
         addresses = {
             "redis_url": stack.server.url,
             "sandbox_url": stack.sandbox.url,
             "inbox_url": f"{stack.sandbox.url}/inbox",
+            "dashboard_url": dashboard,
             "settings": str(stack.settings_file),
             "log": str(stack.log_file),
             "senders": list(SENDERS),
@@ -123,6 +134,7 @@ def _print(stack: Stack, folder: Path, processes: int, as_json: bool) -> None:
     text = _READY.format(
         redis=stack.server.url,
         sandbox=stack.sandbox.url,
+        dashboard=dashboard or "needs more packages: pip install 'outbound-chat[http]'",
         processes=processes,
         log=stack.log_file,
         senders=", ".join(SENDERS),

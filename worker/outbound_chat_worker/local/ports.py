@@ -13,6 +13,7 @@ from outbound_chat.listening import CannotListen
 # Below those that systems hand out for connections, and known for nothing else.
 VALKEY_PORT = 6399
 SANDBOX_PORT = 8399
+HTTP_PORT = 8499
 _ONCE = Retry(NoBackoff(), 0)
 
 
@@ -20,14 +21,16 @@ def cannot_listen(error: OSError, port: int, option: str, host: str = "127.0.0.1
     """Returns the error for a port. If another `dev` listens there, the error says so."""
     found = CannotListen(host, port, error, option)
     if folder := _dev_at(port):
-        found.add_note(f"outbound-chat dev already runs in {folder}; to run another one, add --port 0 --sandbox-port 0")
+        found.add_note(
+            f"outbound-chat dev already runs in {folder}; for another one, add --port 0 --sandbox-port 0 --http-port 0"
+        )
     return found
 
 
-def check_port(port: int, option: str) -> None:
-    """Raises `CannotListen` if another program listens on the port of this machine. 0 means a free port."""
+def listen(port: int, option: str) -> socket.socket:
+    """Listens on the port of this machine; 0 means a free one. Raises `CannotListen` if another program has it."""
     try:
-        socket.create_server(("127.0.0.1", port)).close()
+        return socket.create_server(("127.0.0.1", port))
     except OSError as error:
         raise cannot_listen(error, port, option) from error
 

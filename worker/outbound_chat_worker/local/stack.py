@@ -5,14 +5,16 @@ A part that dies is restarted at the same address. Don't use it in production.
 
 import json
 import os
+import socket
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from outbound_chat.children import Supervisor, death
+from outbound_chat.children import Supervisor, death, spawn
 from outbound_chat.cli.dev_settings import MARK
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer, EmbeddedServerError, embedded_server, writing_to
@@ -64,7 +66,7 @@ class Stack:
     log_file: Path
     server: EmbeddedServer
     sandbox: SandboxClient
-    supervisor: Supervisor
+    supervisors: list[Supervisor]
     _restart_sandbox: Callable[[], SandboxClient]
 
     def look(self, say: Callable[[str], None]) -> None:
@@ -79,7 +81,8 @@ class Stack:
         if self.sandbox.process and (code := self.sandbox.process.poll()) is not None:
             say(f"the sandbox {death(code)}; restarting it without its messages")
             self.sandbox = self._restart_sandbox()
-        self.supervisor.look()
+        for supervisor in self.supervisors:
+            supervisor.look()
 
 
 class _Sandboxes(ExitStack):
@@ -98,12 +101,18 @@ class _Sandboxes(ExitStack):
 
 @contextmanager
 def running_stack(
-    folder: Path, *, sandbox: SandboxOptions, processes: int, log_level: str, port: int | None = None
+    folder: Path,
+    *,
+    sandbox: SandboxOptions,
+    processes: int,
+    log_level: str,
+    port: int | None = None,
+    pages: socket.socket | None = None,
 ) -> Iterator[Stack]:
     """Starts everything, and stops it at the end of the block, workers first.
 
     Data, logs and settings are in `folder`. The budget of the workers is the allowance of the sandbox. Settings and AWS
-    credentials in the caller's environment are ignored.
+    credentials in the caller's environment are ignored. `pages`: what the HTTP service listens on; None: there is none.
     """
     settings_file = folder / "outbound-chat.toml"
     with writing_to(folder):
@@ -118,17 +127,27 @@ def running_stack(
         sandboxes = stack.enter_context(_Sandboxes(replace(sandbox, log_calls=True), calls))
         connect = sandboxes.start()
         text = _settings_text(server.url, connect.url, sandbox)
+        if pages:
+            text += f"\n[http]\nport = {pages.getsockname()[1]}\n"
         log_file = folder / "workers.log"
         with writing_to(folder):
             settings_file.write_text(text, encoding="utf-8")
             log = stack.enter_context(log_file.open("ab"))
-        # The workers run in the folder, where they do not read a `.env` of the caller.
-        supervisor = supervised_workers(
-            processes, log_level=log_level, environment=_environment(settings_file), folder=folder, output=log
-        )
-        stack.callback(supervisor.end)
+        # They run in the folder, where they do not read a `.env` of the caller.
+        own: Any = {"environment": _environment(settings_file), "folder": folder, "output": log}
+        supervisors = [_served(pages, **own)] if pages else []
+        supervisors.append(supervised_workers(processes, log_level=log_level, **own))
+        for supervisor in supervisors:
+            stack.callback(supervisor.end)
         settings = Settings.from_values(**tomllib.loads(text))
-        yield Stack(settings, settings_file, log_file, server, connect, supervisor, sandboxes.start)
+        yield Stack(settings, settings_file, log_file, server, connect, supervisors, sandboxes.start)
+
+
+def _served(pages: socket.socket, **own: Any) -> Supervisor:
+    """Starts the HTTP service on an open socket, where callers wait while it starts."""
+    files = (pages.fileno(), os.pipe()[0])  # it ends when this process, which has the other end, has ended
+    command = [sys.executable, "-m", "outbound_chat.http", *map(str, files)]
+    return Supervisor(1, lambda _: spawn(command, pass_fds=files, **own), what="HTTP service")
 
 
 def _settings_text(redis_url: str, sandbox_url: str, sandbox: SandboxOptions) -> str:

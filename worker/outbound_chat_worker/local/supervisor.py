@@ -42,6 +42,7 @@ def supervised_workers(
     return Supervisor(
         processes,
         lambda number: spawn([*command, f"{name}-{number}@%h"], environment=environment, folder=folder, output=output),
+        what="worker process",
     )
 
 

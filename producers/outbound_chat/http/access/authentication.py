@@ -70,7 +70,8 @@ def refuse_exposed_key(path: bytes, query: bytes) -> None:
 
 async def authenticate(request: Request) -> Principal:
     """Returns who sent the request, and counts the request if the key has a rate."""
-    keyring, settings = service_of(request).keyring, service_of(request).settings
+    service = service_of(request)
+    keyring = service.keyring
     token = _token_in(request)
     key_id = id_of(token) if token else None
     if token is None or key_id is None:
@@ -78,19 +79,23 @@ async def authenticate(request: Request) -> Principal:
             raise _unauthorized("Unknown API key.") if token else _missing_key()
         refuse_foreign_pages(request.headers)
         # A proxy on this machine may have its own use for the header Authorization.
-        return Principal(
-            frozenset(Scope), Restrictions(settings, partial(_refuse_if_key_required, keyring), _unlimited)
-        )
-    check = partial(_valid_key, keyring, key_id, digest_of(token))
+        check = partial(_refuse_if_key_required, keyring)
+        return Principal(frozenset(Scope), Restrictions(service.settings, check, _unlimited, service.audit_log))
+    return await principal_of(request, key_id, digest_of(token))
+
+
+async def principal_of(request: Request, key_id: str, digest: str | None = None) -> Principal:
+    """Returns the owner of a key, and counts the request if the key has a rate. `digest`: None if it was checked."""
+    service = service_of(request)
+    keyring = service.keyring
+    check = partial(_valid_key, keyring, key_id, digest)
     key = await check()
     request.scope[KEY_ID] = key_id
     _obey_rate(request, key.rate, await keyring.count(key))
-    return Principal(
-        frozenset(key.scopes),
-        Restrictions.of(key, settings, check, partial(_spend, request, keyring, key)),
-        key.id,
-        key.name,
-    )
+    spend = partial(_spend, request, keyring, key)
+    limits = key.tenant, None if key.senders is None else frozenset(key.senders)
+    restrictions = Restrictions(service.settings, check, spend, service.audit_log, *limits, key.id, key.name)
+    return Principal(frozenset(key.scopes), restrictions, key.id, key.name)
 
 
 async def _unlimited(requests: int) -> int:
@@ -116,11 +121,11 @@ def _token_in(request: Request) -> str | None:
     return token.strip(" ") if scheme.lower() == "bearer" else ""
 
 
-async def _valid_key(keyring: Keyring, key_id: str, digest: str) -> ApiKey:
+async def _valid_key(keyring: Keyring, key_id: str, digest: str | None) -> ApiKey:
     """Returns the key; raises if the digest is wrong, or if the key is revoked or expired."""
     stored = (await keyring.find(key_id)).stored
     # Compares even if there is no such key, so that the time taken reveals nothing.
-    same = hmac.compare_digest(stored.digest if stored else _NO_DIGEST, digest)
+    same = digest is None or hmac.compare_digest(stored.digest if stored else _NO_DIGEST, digest)
     if stored is None or not same:
         raise _unauthorized("Unknown API key.")
     if stored.key.state is not KeyState.ACTIVE:
@@ -174,8 +179,7 @@ def require(scope: Scope) -> Callable[..., Awaitable[ScopedClient]]:
         if scope not in principal.scopes:
             headers = {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope}"'}
             raise Problem(ProblemCode.FORBIDDEN, f'The API key does not have the scope "{scope}".', headers=headers)
-        service = service_of(request)
-        return ScopedClient(service.client, principal.restrictions, service.snapshots)
+        return ScopedClient(service_of(request).client, principal.restrictions)
 
     scoped.scope = scope  # type: ignore[attr-defined]  # by this `Endpoint` and a test know it
     return scoped

@@ -5,12 +5,13 @@ revoked key is refused within a second. As long as there is no key, each request
 requests share.
 """
 
+import secrets
 import time
 from contextlib import suppress
 
 from outbound_chat.http.access.sharing import Sharing
 from outbound_chat.http.wire.problems import notices
-from outbound_chat.model.api_keys import ApiKey
+from outbound_chat.model.api_keys import ApiKey, digest_of
 from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.store import ACCESS, AsyncStore, scripts
 from outbound_chat.store.scripts import FoundKey, Spent
@@ -22,6 +23,9 @@ USED_SECONDS = 60.0
 """The precision of `last_used_at`."""
 MOST_KNOWN = 10_000
 """Most cached ids, so that somebody who tries random keys can't fill the memory."""
+SESSION_SECONDS = 12 * 3600
+SESSION_FRESH_SECONDS = 10.0
+"""How long the key of a session is known: it never changes. Whether the key is valid is asked each second."""
 _NOBODY = ""
 
 
@@ -35,6 +39,7 @@ class Keyring:
         self._must_ask = not local
         self._known: dict[str, tuple[FoundKey, float]] = {}
         self._noted: dict[str, float] = {}
+        self._sessions: dict[str, tuple[str, float]] = {}
         self._reads = Sharing[FoundKey]()
         self._spends = Sharing[Spent]()
 
@@ -89,6 +94,33 @@ class Keyring:
             self._known.clear()
         self._known[key_id] = (found, began)
         return found
+
+    async def begin_session(self, key_id: str) -> str:
+        """Begins a session of the pages; returns its token, of which only the hash is stored."""
+        session = secrets.token_urlsafe(32)
+        name = self._keys.session(digest_of(session))
+        await self._store.ask(lambda redis: redis.set(name, key_id, ex=SESSION_SECONDS))
+        return session
+
+    async def key_of_session(self, session: str) -> str:
+        """Returns the id of the key of a session, known for a few seconds; empty if there is no such session."""
+        name, now = self._keys.session(digest_of(session)), time.monotonic()
+        key_id, read_at = self._sessions.get(name, ("", 0.0))
+        if session and now - read_at >= SESSION_FRESH_SECONDS:
+            self._sessions.pop(name, None)
+            key_id = await self._store.ask(lambda redis: redis.get(name)) or ""
+            # Only sessions that exist, so that somebody who tries random cookies can't fill the memory.
+            if key_id:
+                if len(self._sessions) >= MOST_KNOWN:
+                    self._sessions.clear()
+                self._sessions[name] = (key_id, now)
+        return key_id
+
+    async def end_session(self, session: str) -> None:
+        """Ends a session: here at once, and within seconds in other processes."""
+        name = self._keys.session(digest_of(session))
+        await self._store.ask(lambda redis: redis.delete(name))
+        self._sessions.pop(name, None)
 
     async def count(self, key: ApiKey) -> Spent | None:
         """Counts a request of a key with a rate, and notes that the key was used. Returns None if it has no rate."""

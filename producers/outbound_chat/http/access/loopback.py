@@ -9,11 +9,13 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 
 _OWN_SITE = frozenset({"same-origin", "none"})
+_SAFE = frozenset({"GET", "HEAD"})
 
 
 def is_loopback(host: str) -> bool:
@@ -26,24 +28,39 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_here(host: str) -> bool:
+    """Returns whether a host with its port, as in `Host` and `Origin`, always means this machine."""
+    try:
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False
+
+
 def refuse_foreign_pages(headers: Headers) -> None:
     """Refuses requests from pages of other sites, and requests whose Host is not a name of this machine."""
-    if not all(is_loopback(_host_of(given)) for given in headers.getlist("host")):
+    if not all(is_here(given) for given in headers.getlist("host")):
         raise _refused("This service has no API keys, and the name in Host is not that of this machine")
     if not all(site in _OWN_SITE for site in headers.getlist("sec-fetch-site")) or _is_foreign(headers):
         raise _refused("This service has no API keys, so it accepts no requests from pages of other sites")
 
 
+def refuse_cross_site(request: Request) -> None:
+    """Refuses a form that a page of another site has sent, where the browser would add the cookie of a session.
+
+    A proxy may change Host, but not `Sec-Fetch-Site`. Browsers send that over HTTPS, and to their own machine.
+    """
+    headers = request.headers
+    sites = headers.getlist("sec-fetch-site")
+    is_own = set(sites) == {"same-origin"} if sites else not _is_foreign(headers)
+    is_known = sites or "origin" in headers or "cookie" not in headers
+    if request.method not in _SAFE and not (is_own and is_known):
+        detail = "This was not sent by a page of this service. Open the page again; on other machines, use HTTPS."
+        raise Problem(ProblemCode.FORBIDDEN, detail)
+
+
 def _is_foreign(headers: Headers) -> bool:
     hosts = {given.lower() for given in headers.getlist("host")}
     return any(origin.lower().partition("://")[2] not in hosts for origin in headers.getlist("origin"))
-
-
-def _host_of(given: str) -> str:
-    try:
-        return urlsplit(f"//{given}").hostname or ""
-    except ValueError:
-        return ""
 
 
 def _refused(reason: str) -> Problem:

@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
+from outbound_chat.http.access.audit import AuditLog
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
-from outbound_chat.model.api_keys import ApiKey
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import Job
@@ -23,21 +23,14 @@ class Restrictions:
     """Raises if the key is no longer valid, or if a key is now required. Long requests call it repeatedly."""
     spend: Callable[[int], Awaitable[int]]
     """Counts that many more requests of the key, and returns how many of them its rate allows."""
+    audit_log: AuditLog
     tenant: str | None = None
     """The only tenant whose jobs the key may see and enqueue; None: all tenants."""
     senders: frozenset[str] | None = None
     """The only senders that the key may use; None: all senders."""
-
-    @classmethod
-    def of(
-        cls,
-        key: ApiKey,
-        settings: Settings,
-        check: Callable[[], Awaitable[object]],
-        spend: Callable[[int], Awaitable[int]],
-    ) -> Self:
-        """Returns the restrictions of an API key."""
-        return cls(settings, check, spend, key.tenant, None if key.senders is None else frozenset(key.senders))
+    key_id: str = ""
+    """Empty without a key, as its name."""
+    key_name: str = ""
 
     @property
     def any(self) -> bool:

@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 from outbound_chat.client.steps.rejections import OnRejected
-from outbound_chat.http.access.scoped_jobs import Scoped, waited
+from outbound_chat.http.access.audit import Scoped
+from outbound_chat.http.access.scoped_jobs import waited
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.batches import Batch, BatchReceipt, Preflight, Rejection
@@ -26,17 +27,19 @@ class ScopedBatches(Scoped):
         self, rows: AsyncIterator[Any], options: Mapping[str, Any], on_rejected: OnRejected
     ) -> BatchReceipt:
         """Enqueues rows as one batch."""
-        own = self._own(options)
-        hidden = _without_job(on_rejected) if self._restrictions.senders is not None else on_rejected
-        try:
-            return await self._client.enqueue_batch(self._while_valid(rows), on_rejected=hidden, **own)
-        except BatchKeyConflict as error:
-            # As with jobs: senders of one tenant share its keys, but must not see each other's batches.
-            if await self.shows(error.batch_id):
-                raise
-            raise Problem(
-                ProblemCode.IDEMPOTENCY_CONFLICT, "The key belongs to another batch; use a new key."
-            ) from None
+        async with self.audited("send_batch", "batch") as targets:
+            own = self._own(options)
+            hidden = _without_job(on_rejected) if self._restrictions.senders is not None else on_rejected
+            try:
+                receipt = await self._client.enqueue_batch(self._while_valid(rows), on_rejected=hidden, **own)
+            except BatchKeyConflict as error:
+                # As with jobs: senders of one tenant share its keys, but must not see each other's batches.
+                if await self.shows(error.batch_id):
+                    raise
+                detail = "The key belongs to another batch; use a new key."
+                raise Problem(ProblemCode.IDEMPOTENCY_CONFLICT, detail) from None
+            targets.append(f"batch {receipt.id}")
+            return receipt
 
     async def preflight(
         self, rows: AsyncIterator[Any], options: Mapping[str, Any], on_rejected: OnRejected
@@ -99,13 +102,15 @@ class ScopedBatches(Scoped):
 
     async def cancel(self, batch_id: str) -> Batch:
         """Cancels one batch."""
-        await self.check(batch_id)
-        return await self._client.cancel_batch(batch_id)
+        async with self.audited("cancel", f"batch {batch_id}"):
+            await self.check(batch_id)
+            return await self._client.cancel_batch(batch_id)
 
     async def cancel_part(self, batch_id: str, part: Mapping[str, str]) -> dict[str, Any]:
         """Cancels some rows, or jobs of a state, of one batch; returns it as JSON has it, with what became of these."""
-        await self.check(batch_id)
-        cancelled = await self._client.cancel_batch_jobs(batch_id, rows=part.get("rows"), state=part.get("state"))
+        async with self.audited("cancel", f"batch {batch_id}"):
+            await self.check(batch_id)
+            cancelled = await self._client.cancel_batch_jobs(batch_id, rows=part.get("rows"), state=part.get("state"))
         return {**json_default(await self._client.batch(batch_id)), "part": cancelled}
 
     async def check(self, batch_id: str) -> None:

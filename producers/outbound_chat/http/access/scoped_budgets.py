@@ -1,10 +1,9 @@
 """Budgets, senders and workers, within the restrictions of an API key."""
 
 from asyncio import to_thread
-from dataclasses import dataclass
 
 from outbound_chat.doctor.checks import checks_of
-from outbound_chat.http.access.scoped_jobs import Scoped
+from outbound_chat.http.access.audit import Scoped
 from outbound_chat.http.access.sharing import Snapshots
 from outbound_chat.model.diagnostics import Check
 from outbound_chat.model.history import History
@@ -14,11 +13,8 @@ from outbound_chat_config import Sender
 CHECKS_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
 class ScopedBudgets(Scoped):
     """Budgets and senders, and what works for them."""
-
-    _snapshots: Snapshots
 
     async def status(self) -> list[BudgetStatus]:
         """Returns the status of all budgets."""
@@ -35,12 +31,12 @@ class ScopedBudgets(Scoped):
         self._restrictions.require_none()
         return await self._client.lanes(limit=limit)
 
-    async def doctor(self) -> list[Check]:
+    async def doctor(self, snapshots: Snapshots) -> list[Check]:
         """Returns the findings of the doctor, made at most 5 seconds ago."""
         self._restrictions.require_none()
         settings = self._restrictions.settings
         # It waits for Redis in a thread, of which there is never more than one.
-        return await self._snapshots.get("doctor", lambda: to_thread(lambda: list(checks_of(settings))), CHECKS_SECONDS)
+        return await snapshots.get("doctor", lambda: to_thread(lambda: list(checks_of(settings))), CHECKS_SECONDS)
 
     async def receipts(self, hours: int) -> list[NumberReceipts]:
         """Returns the receipts by source number and hour, of all senders."""

@@ -3,16 +3,16 @@
 What a key may not see does not exist for it: the response is the same as for an unknown id.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Generic, TypeVar
 
 from outbound_chat.client import AsyncOutboundChat
+from outbound_chat.http.access.audit import Scoped, ScopedAudit
 from outbound_chat.http.access.restrictions import Restrictions
 from outbound_chat.http.access.scoped_batches import ScopedBatches
 from outbound_chat.http.access.scoped_budgets import ScopedBudgets
 from outbound_chat.http.access.scoped_dead_letters import ScopedDeadLetters
-from outbound_chat.http.access.scoped_jobs import Scoped, ScopedJobs
-from outbound_chat.http.access.sharing import Snapshots
+from outbound_chat.http.access.scoped_jobs import ScopedJobs
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.contact_events import Outcome
@@ -24,72 +24,31 @@ from outbound_chat.model.operations import (
     WebhookHost,
 )
 
+T = TypeVar("T")
+
 WEBHOOK_PAGE = 500
 FINISHED = "finished"
 """The end of the id of a batch's webhook. That of a job's webhook ends with the state of the job."""
 
 
-class ScopedClient:
-    """Has a part for each noun, with the client and the restrictions of the key."""
-
-    def __init__(self, client: AsyncOutboundChat, restrictions: Restrictions, snapshots: Snapshots) -> None:
-        self._parts = (client, restrictions)
-        self._snapshots = snapshots
-
+class _OfBatches(Scoped):
     @property
-    def jobs(self) -> "ScopedJobs":
-        """Jobs."""
-        return ScopedJobs(*self._parts)
-
-    @property
-    def batches(self) -> "ScopedBatches":
-        """Batches."""
-        return ScopedBatches(*self._parts)
-
-    @property
-    def holds(self) -> "ScopedHolds":
-        """Holds."""
-        return ScopedHolds(*self._parts, self.batches)
-
-    @property
-    def dead_letters(self) -> "ScopedDeadLetters":
-        """Dead letters."""
-        return ScopedDeadLetters(*self._parts)
-
-    @property
-    def webhooks(self) -> "ScopedWebhooks":
-        """Webhooks."""
-        return ScopedWebhooks(*self._parts, self.batches)
-
-    @property
-    def budgets(self) -> "ScopedBudgets":
-        """Budgets."""
-        return ScopedBudgets(*self._parts, self._snapshots)
-
-    @property
-    def suppression(self) -> "ScopedSuppression":
-        """Suppression."""
-        return ScopedSuppression(*self._parts)
-
-    @property
-    def events(self) -> "ScopedEvents":
-        """Events."""
-        return ScopedEvents(*self._parts)
+    def _batches(self) -> ScopedBatches:
+        return ScopedBatches(self._client, self._restrictions)
 
 
-@dataclass(frozen=True)
-class ScopedHolds(Scoped):
+class ScopedHolds(_OfBatches):
     """Holds of what the key may see."""
-
-    _batches: ScopedBatches
 
     async def hold(self, target: Mapping[str, str], reason: str) -> None:
         """Stops a scope."""
-        await self._client.hold(reason=reason, **await self._checked(target))
+        async with self.audited("hold", " ".join(*target.items())):
+            await self._client.hold(reason=reason, **await self._checked(target))
 
     async def release(self, target: Mapping[str, str]) -> bool:
         """Ends a person's hold."""
-        return await self._client.release(**await self._checked(target))
+        async with self.audited("release", " ".join(*target.items())):
+            return await self._client.release(**await self._checked(target))
 
     async def all(self) -> list[Hold]:
         """Returns the holds that only stop what the key may see."""
@@ -120,11 +79,8 @@ class ScopedHolds(Scoped):
         return target
 
 
-@dataclass(frozen=True)
-class ScopedWebhooks(Scoped):
+class ScopedWebhooks(_OfBatches):
     """Webhooks that the key may see."""
-
-    _batches: ScopedBatches
 
     async def hosts(self) -> list[WebhookHost]:
         """Returns the hosts that webhooks are posted to. Requires a key without restrictions."""
@@ -145,17 +101,19 @@ class ScopedWebhooks(Scoped):
 
     async def replay(self, ids: Sequence[str]) -> dict[str, bool]:
         """Posts webhooks that the key may see again; returns for each id whether it was a dead webhook."""
-        seen = await self._seen(ids) if self._restrictions.any else set(ids)
-        done = await self._client.replay_webhooks([id_ for id_ in ids if id_ in seen])
+        async with self.audited("replay_webhooks", f"{len(ids)} webhooks"):
+            seen = await self._seen(ids) if self._restrictions.any else set(ids)
+            done = await self._client.replay_webhooks([id_ for id_ in ids if id_ in seen])
         return {id_: done.get(id_, False) for id_ in ids}
 
     async def replay_all(self, budget: str | None) -> int:
         """Posts all dead webhooks that the key may see again; returns how many."""
         name = self._restrictions.budget(budget)
-        if not self._restrictions.any:
-            return await self._client.replay_all_webhooks(name)
-        ids = [one.id async for one in self._own(name)]
-        return sum((await self._client.replay_webhooks(ids)).values())
+        async with self.audited("replay_webhooks", f"budget {name}"):
+            if not self._restrictions.any:
+                return await self._client.replay_all_webhooks(name)
+            ids = [one.id async for one in self._own(name)]
+            return sum((await self._client.replay_webhooks(ids)).values())
 
     async def _own(self, budget: str) -> AsyncIterator[DeadWebhook]:
         skip = 0
@@ -189,11 +147,13 @@ class ScopedSuppression(Scoped):
 
     async def add(self, numbers: AsyncIterator[str], sender: str, reason: str) -> int:
         """Adds numbers to the list."""
-        return await self._client.suppress(numbers, sender=self._checked(sender), reason=reason)
+        async with self.audited("suppress", f"sender {sender}"):
+            return await self._client.suppress(numbers, sender=self._checked(sender), reason=reason)
 
     async def remove(self, numbers: AsyncIterator[str], sender: str) -> int:
         """Removes numbers from the list."""
-        return await self._client.unsuppress(numbers, sender=self._checked(sender))
+        async with self.audited("unsuppress", f"sender {sender}"):
+            return await self._client.unsuppress(numbers, sender=self._checked(sender))
 
     def _checked(self, sender: str) -> str:
         # All tenants of a sender share its list, so no tenant may read or change it.
@@ -221,3 +181,25 @@ class ScopedEvents(Scoped):
         """Applies events about contacts, which are of all tenants and senders."""
         self._restrictions.require_none()
         return await self._client.ingest_contact_events(events)
+
+
+class _Part(Generic[T]):
+    def __init__(self, kind: Callable[[AsyncOutboundChat, Restrictions], T]) -> None:
+        self._kind = kind
+
+    def __get__(self, scoped: "ScopedClient", _owner: type) -> T:
+        return self._kind(scoped._client, scoped._restrictions)  # noqa: SLF001  # it belongs to that class
+
+
+class ScopedClient(Scoped):
+    """Has a part for each noun, with the client and the restrictions of the key."""
+
+    jobs = _Part(ScopedJobs)
+    batches = _Part(ScopedBatches)
+    holds = _Part(ScopedHolds)
+    dead_letters = _Part(ScopedDeadLetters)
+    webhooks = _Part(ScopedWebhooks)
+    budgets = _Part(ScopedBudgets)
+    suppression = _Part(ScopedSuppression)
+    audit = _Part(ScopedAudit)
+    events = _Part(ScopedEvents)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from outbound_chat.http.access.scoped_jobs import Scoped
+from outbound_chat.http.access.audit import Scoped
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.operations import DeadLetters
 from outbound_chat.request import FieldCode

@@ -1,12 +1,12 @@
 """Jobs within the restrictions of an API key."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any, cast
 
-from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.client.steps.waits import Until
-from outbound_chat.http.access.restrictions import Restrictions
+from outbound_chat.http.access.audit import Scoped
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.http.wire.responses import with_why
@@ -21,14 +21,6 @@ from outbound_chat.model.operations import Cancellation, JobPage
 from outbound_chat.model.why import Why
 from outbound_chat.request import match_sender
 from outbound_chat.request.options import is_raw
-
-
-@dataclass(frozen=True)
-class Scoped:
-    """The calls of a noun, within the restrictions of an API key."""
-
-    _client: AsyncOutboundChat
-    _restrictions: Restrictions
 
 
 class ScopedJobs(Scoped):
@@ -105,15 +97,17 @@ class ScopedJobs(Scoped):
 
     async def cancel(self, job_id: str) -> Job:
         """Cancels one job."""
-        await self._check(job_id)
-        return await self._client.cancel(job_id)
+        async with self.audited("cancel", f"job {job_id}"):
+            await self._check(job_id)
+            return await self._client.cancel(job_id)
 
     async def cancel_many(self, job_ids: Sequence[str]) -> Cancellation:
         """Cancels many jobs; those that the key may not see are unknown."""
-        if not self._restrictions.any:
-            return await self._client.cancel_jobs(job_ids)
-        seen = await self.statuses(job_ids)
-        found = await self._client.cancel_jobs([job_id for job_id, job in seen.items() if job])
+        async with self.audited("cancel", f"{len(job_ids)} jobs"):
+            if not self._restrictions.any:
+                return await self._client.cancel_jobs(job_ids)
+            seen = await self.statuses(job_ids)
+            found = await self._client.cancel_jobs([job_id for job_id, job in seen.items() if job])
         unknown = (*(job_id for job_id, job in seen.items() if job is None), *found.unknown)
         return replace(found, unknown=unknown, looked=len(seen), total=len(seen))
 
@@ -122,10 +116,11 @@ class ScopedJobs(Scoped):
         await self._check(job_id)
         return await self._client.why(job_id)
 
-    async def replay(self, job_id: str, *, force: bool, changes: Mapping[str, Any]) -> Job:
-        """Replays a failed or uncertain job."""
-        await self._check(job_id)
-        return await self._client.replay(job_id, force=force, **cast("Any", changes))
+    async def replay(self, job_id: str, *, force: bool, changes: Mapping[str, Any], alone: bool = True) -> Job:
+        """Replays a failed or uncertain job. `alone`: not as one of many, which have one entry in the audit log."""
+        async with self.audited("replay", f"job {job_id}") if alone else nullcontext():
+            await self._check(job_id)
+            return await self._client.replay(job_id, force=force, **cast("Any", changes))
 
     async def _check(self, job_id: str) -> None:
         if self._restrictions.any:

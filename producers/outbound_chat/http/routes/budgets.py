@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from outbound_chat.http.access.authentication import CanOperate, CanRead
-from outbound_chat.http.service import while_there
+from outbound_chat.http.service import service_of, while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import check_hold, read_fields
 from outbound_chat.http.wire.parameters import Budget
@@ -60,9 +60,9 @@ async def lanes(
     summary="Check settings, Redis and workers",
     responses=responses(CheckList),
 )
-async def doctor(scoped: CanRead) -> Response:
+async def doctor(request: Request, scoped: CanRead) -> Response:
     """Makes the checks of `outbound-chat doctor` that need no broker and no AWS. Findings are at most 5 seconds old."""
-    return json_response({"checks": await scoped.budgets.doctor()})
+    return json_response({"checks": await scoped.budgets.doctor(service_of(request).snapshots)})
 
 
 @router.get(

@@ -78,14 +78,15 @@ async def replay_many(request: Request, scoped: CanOperate) -> Response:
     turns = Turns(request)
     jobs: list[Job] = []
     refused: list[dict[str, str]] = []
-    for job in page.jobs:
-        await turns.rest()
-        try:
-            jobs.append(await scoped.jobs.replay(job.id, force=force, changes={}))
-        except _OF_ONE_JOB as error:
-            problem = problem_of(error)
-            detail = str(error) if isinstance(error, InvalidJob) else problem.detail
-            refused.append({"id": job.id, "code": problem.code, "detail": detail})
+    async with scoped.audited("replay", f"{len(page.jobs)} jobs"):
+        for job in page.jobs:
+            await turns.rest()
+            try:
+                jobs.append(await scoped.jobs.replay(job.id, force=force, changes={}, alone=False))
+            except _OF_ONE_JOB as error:
+                problem = problem_of(error)
+                detail = str(error) if isinstance(error, InvalidJob) else problem.detail
+                refused.append({"id": job.id, "code": problem.code, "detail": detail})
     return json_response({"jobs": jobs, "refused": refused, "cursor": page.cursor})
 
 

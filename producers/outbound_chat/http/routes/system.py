@@ -9,7 +9,9 @@ from starlette.responses import Response
 from outbound_chat.http.access.authentication import COUNTERS, CanRead
 from outbound_chat.http.service import service_of
 from outbound_chat.http.store_metrics import store_text
+from outbound_chat.http.wire.parameters import Cursor, Limit
 from outbound_chat.http.wire.responses import json_response, responses
+from outbound_chat.model.audit import AuditPage
 from outbound_chat.model.errors import StoreError, StoreUnavailable
 
 router = APIRouter(tags=["service"])
@@ -51,6 +53,17 @@ async def readiness(request: Request) -> Response:
     except TimeoutError:
         raise StoreUnavailable(f"Redis did not answer within {READY_SECONDS:g} s") from None
     return json_response({"status": "ok"})
+
+
+@router.get(
+    "/v1/audit",
+    operation_id="readAudit",
+    summary="List changes made over HTTP",
+    responses=responses(AuditPage),
+)
+async def audit(scoped: CanRead, cursor: Cursor = None, limit: Limit = 100) -> Response:
+    """Lists who changed what over HTTP and in the pages, by API key, newest first."""
+    return json_response(await scoped.audit.page(cursor, limit))
 
 
 @router.get(

@@ -9,8 +9,10 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from outbound_chat.http.access.authentication import KEY_ID, Principal, authenticate
+from outbound_chat.http.access.authentication import KEY_ID, Principal
+from outbound_chat.http.access.loopback import refuse_cross_site
 from outbound_chat.http.access.scoped_client import ScopedClient
+from outbound_chat.http.access.sessions import authenticate_page
 from outbound_chat.http.service import Service, service_of
 from outbound_chat.http.ui.rendering import path_of, redirect, render
 from outbound_chat.http.wire.codes import TITLES, ProblemCode
@@ -107,11 +109,11 @@ def page(path: str, scope: Scope, *, method: str = "GET") -> Callable[[Page], Pa
     def register(function: Page) -> Page:
         async def endpoint(request: Request) -> Response:
             try:
-                principal = await authenticate(request)
+                refuse_cross_site(request)
+                principal = await authenticate_page(request)
                 if scope not in principal.scopes:
                     raise Problem(ProblemCode.FORBIDDEN, f'The API key does not have the scope "{scope}".')
-                service = service_of(request)
-                scoped = ScopedClient(service.client, principal.restrictions, service.snapshots)
+                scoped = ScopedClient(service_of(request).client, principal.restrictions)
                 return await function(View(request, principal, scoped))
             except (*EXPECTED, HTTPException) as error:
                 return problem_page(request, error)

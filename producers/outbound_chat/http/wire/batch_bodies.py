@@ -9,7 +9,6 @@ from starlette.requests import Request
 from outbound_chat.client import FileKey
 from outbound_chat.client.steps.rejections import OnRejected
 from outbound_chat.http.wire.bodies import JSON_TYPE, json_object, media_type
-from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.fields import known_options
 from outbound_chat.http.wire.parameters import LONGEST_NAME, StreamedOptions
 from outbound_chat.http.wire.problems import Problem, problem_of
@@ -21,7 +20,7 @@ from outbound_chat.model.json import to_json
 from outbound_chat.request import FieldCode, with_report
 from outbound_chat.request.options import BATCH_OPTIONS, JOB_ONLY
 from outbound_chat.request.templates import Template
-from outbound_chat.rows import Form, UnusableFile, converted
+from outbound_chat.rows import Form, converted
 
 T = TypeVar("T")
 Take = Callable[[AsyncIterator[Any], Mapping[str, Any], OnRejected], Awaitable[T]]
@@ -74,9 +73,8 @@ async def _take_stream(take: Take[T], body: RowsBody, options: Mapping[str, Any]
         return await take(body.rows(), options, reject)
     except InvalidJob:
         raise
-    except (Problem, UnusableFile, OutboundChatError) as error:
-        unusable = isinstance(error, UnusableFile)
-        problem = Problem(ProblemCode.UNUSABLE_FILE, str(error)) if unusable else problem_of(error)
+    except (Problem, OutboundChatError) as error:
+        problem = problem_of(error)
         # The notes say what was stored of an interrupted batch.
         problem.detail = " ".join([problem.detail, *(f"{note}." for note in getattr(error, "__notes__", ()))])
         raise problem from error

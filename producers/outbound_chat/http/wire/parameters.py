@@ -42,7 +42,7 @@ def only(is_valid: Callable[[str], object], message: str) -> AfterValidator:
 
 
 _is_cursor = re.compile(
-    "(open|ended)?( ?[0-9]{1,15} [A-Z0-9-]{1,40})?|m?[0-9]{1,20}|([0-9A-Z-]{26,40})?(:[0-9]{1,6})?"
+    "(open|ended)?( ?[0-9]{1,15} [A-Z0-9-]{1,40})?|m?[0-9]{1,20}(-[0-9]{1,15})?|([0-9A-Z-]{26,40})?(:[0-9]{1,6})?"
 ).fullmatch
 """Matches the cursor of any list; the client checks whether it belongs to this one."""
 

@@ -34,6 +34,7 @@ from outbound_chat.model.errors import (
 )
 from outbound_chat.model.json import to_json
 from outbound_chat.notices import Notices
+from outbound_chat.rows import UnusableFile
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY = {"Retry-After": "5"}
@@ -103,7 +104,7 @@ def problem_of(error: Exception) -> Problem:  # noqa: C901, PLR0911  # a table w
             return Problem(ProblemCode.UNKNOWN_JOB, f"No job has this id; {_KEPT}")
         case UnknownBatch():
             return Problem(ProblemCode.UNKNOWN_BATCH, f"No batch has this id; {_KEPT}")
-        case BatchClosed() | NotReplayable() | DuplicateRisk() | WrittenByNewerVersion():
+        case BatchClosed() | NotReplayable() | DuplicateRisk() | WrittenByNewerVersion() | UnusableFile():
             return Problem(ProblemCode(error.code), str(error))
         case StoreUnavailable():
             # Its text has the address of the server, which is for those who run the service, not for callers.

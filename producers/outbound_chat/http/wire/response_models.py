@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from outbound_chat.model.audit import AuditEntry, AuditPage
 from outbound_chat.model.batches import Batch, ExpiringRow, FaultCount, Preflight, Preview
 from outbound_chat.model.contact_events import Outcome
 from outbound_chat.model.contacts import ContactFact, Delivery
@@ -39,6 +40,8 @@ for _record in (
     *(Attempt, Batch, BatchPage, BudgetStatus, Cancellation, ContactFact, DeadLetters, DeadWebhook, Delivery, Event),
     *(FieldError, History, HistoryPoint, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage),
     *(Webhook, WebhookHost, Why),
+    *(FieldError, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
+    *(AuditEntry, AuditPage),
 ):
     _record.__pydantic_config__ = _CONFIG  # type: ignore[union-attr]
 

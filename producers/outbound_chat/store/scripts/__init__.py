@@ -12,6 +12,7 @@ from outbound_chat.store.scripts.api_keys import (
     FoundKey,
     Spent,
     create_key,
+    log_change,
     read_key,
     read_keys,
     revoke_key,
