@@ -49,6 +49,7 @@ class Waker:
         self._couriers = couriers
         self._posts = bool(runtime.settings.webhooks.secrets)
         self._stop = threading.Event()
+        self._actions = threading.Thread()
         # Cloned machines have the same host name, and containers the same process ids.
         self._worker = f"{node}:{secrets.token_hex(3)}:{os.getpid()}"
         # A blocking read takes keys of one slot only, so on a cluster each budget needs a thread of its own.
@@ -66,7 +67,7 @@ class Waker:
     def stop(self) -> None:
         """Stops; returns when all threads have ended, within about a second."""
         self._stop.set()
-        for thread in self._threads:
+        for thread in (*self._threads, *([self._actions] if self._actions.is_alive() else ())):
             thread.join(LOOK_SECONDS + STORE_RETRY_SECONDS + self._runtime.store.seconds)
         try:
             for budget in self._runtime.settings.budgets:
@@ -152,6 +153,12 @@ class Waker:
             self._publish(self._publisher, budget, found.wakeup)
         if found.courier:
             self._publish(self._couriers, budget, "")
+        if found.action and not self._actions.is_alive():
+            from outbound_chat_worker.bulk_actions import carry_out_all  # noqa: PLC0415  # few workers ever need it
+
+            args = (self._runtime, budget, self._stop)
+            self._actions = threading.Thread(target=carry_out_all, args=args, name="actions", daemon=True)
+            self._actions.start()
         return LOOK_SECONDS if found.next_ms < 0 else min(LOOK_SECONDS, found.next_ms / 1000)
 
     def _listen(self, budgets: Sequence[str], seconds: float) -> None:

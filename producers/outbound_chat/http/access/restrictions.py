@@ -27,6 +27,8 @@ class Restrictions:
     """The only tenant whose jobs the key may see and enqueue; None: all tenants."""
     senders: frozenset[str] | None = None
     """The only senders that the key may use; None: all senders."""
+    key_id: str = ""
+    """Id of the key; empty without one."""
 
     @classmethod
     def of(
@@ -37,7 +39,7 @@ class Restrictions:
         spend: Callable[[int], Awaitable[int]],
     ) -> Self:
         """Returns the restrictions of an API key."""
-        return cls(settings, check, spend, key.tenant, None if key.senders is None else frozenset(key.senders))
+        return cls(settings, check, spend, key.tenant, None if key.senders is None else frozenset(key.senders), key.id)
 
     @property
     def any(self) -> bool:
@@ -82,7 +84,14 @@ class Restrictions:
     def own_list(self, chosen: Mapping[str, Any]) -> Any:
         """Does the same, with the budget, and all senders of the key where none is named."""
         own = self.own_filter({**chosen, "budget": self.budget(chosen.get("budget"))})
-        return {**own, "sender": self.senders} if own.get("sender") is None else own
+        return {**own, "sender": self.senders and sorted(self.senders)} if own.get("sender") is None else own
+
+    def allow(self, chosen: Mapping[str, Any]) -> bool:
+        """Whether the key could choose this filter, of which `sender` may be a list."""
+        sender = chosen.get("sender") or []
+        senders = {sender} if isinstance(sender, str) else set(sender)
+        of_tenant = self.tenant is None or chosen.get("tenant") == self.tenant
+        return of_tenant and (self.senders is None or (bool(senders) and senders <= self.senders))
 
     def require_none(self) -> None:
         """Refuses a key with restrictions."""

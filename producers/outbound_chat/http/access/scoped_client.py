@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http.access.restrictions import Restrictions
-from outbound_chat.http.access.scoped_dead_letters import ScopedDeadLetters
+from outbound_chat.http.access.scoped_dead_letters import ScopedActions, ScopedDeadLetters
 from outbound_chat.http.access.scoped_jobs import Scoped, ScopedBatches, ScopedJobs
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
@@ -54,6 +54,11 @@ class ScopedClient:
     def dead_letters(self) -> "ScopedDeadLetters":
         """Dead letters."""
         return ScopedDeadLetters(*self._parts)
+
+    @property
+    def actions(self) -> "ScopedActions":
+        """Bulk actions."""
+        return ScopedActions(*self._parts)
 
     @property
     def webhooks(self) -> "ScopedWebhooks":

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from outbound_chat.model.actions import BulkAction, Refusal
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.contact_events import Outcome
 from outbound_chat.model.contacts import ContactFact, Delivery
@@ -32,6 +33,7 @@ _CONFIG = ConfigDict(use_attribute_docstrings=True, extra="forbid", json_schema_
 for _record in (
     *(Attempt, Batch, BatchPage, BudgetStatus, Cancellation, ContactFact, DeadLetters, DeadWebhook, Delivery, Event),
     *(FieldError, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
+    *(BulkAction, Refusal),
 ):
     _record.__pydantic_config__ = _CONFIG  # type: ignore[union-attr]
 
@@ -157,6 +159,13 @@ class Replays(_Model):
     """Jobs that were not replayed."""
     cursor: str | None
     """Cursor of the next page; null if this is the last page."""
+
+
+class ActionList(_Model):
+    """Bulk actions."""
+
+    actions: list[BulkAction]
+    """The actions, newest first."""
 
 
 class HoldList(_Model):
