@@ -22,8 +22,8 @@ from .test_dead import fail, lose
 
 VALUES: dict[str, Any] = {"key_prefix": PREFIX, "senders": {"sms": sender(), "other": sender()}}
 CONTEXT = Context(Settings.from_values(**VALUES))
-CALLS_OF_A_PAGE = 13
-"""Calls in which a worker takes an action, replays three jobs, and gives it back."""
+CALLS_OF_A_PAGE = 15
+"""Calls in which a worker takes an action, replays three jobs, refuses one, and gives it back."""
 
 
 def client(ledger: Ledger) -> OutboundChat:
