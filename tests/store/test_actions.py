@@ -32,7 +32,7 @@ def client(ledger: Ledger) -> OutboundChat:
 
 def go_on(ledger: Ledger, pages: int | None = None) -> None:
     """Does what workers do, until there is nothing to do or so many pages are done."""
-    page = iter(lambda: run(carry_out(CONTEXT, BUDGET, lambda: False), ledger.store), False)
+    page = iter(lambda: run(carry_out(CONTEXT, BUDGET), ledger.store), False)
     assert all(islice(page, pages))
 
 
@@ -48,7 +48,7 @@ def test_a_worker_may_die_after_any_call(clocked: ClockedLedger, calls: int) -> 
     clocked.rewrite(unreadable[0], {Field.LANE: lane(sender="gone")})
     action = client(clocked).start_replay(code="refused")
     assert (action.state, action.total, action.done, action.ended_at) == ("running", 4, 0, None)
-    steps = carry_out(CONTEXT, BUDGET, lambda: False)
+    steps = carry_out(CONTEXT, BUDGET)
     answer = None
     for _ in range(calls):
         answer = clocked.run(steps.send(answer))
@@ -68,11 +68,11 @@ def test_nobody_else_goes_on_with_it_before_the_lease_has_run_out(clocked: Clock
     fail(clocked)
     client(clocked).start_replay()
     assert clocked.maintain().action
-    steps = carry_out(CONTEXT, BUDGET, lambda: False)
+    steps = carry_out(CONTEXT, BUDGET)
     clocked.run(steps.send(clocked.run(next(steps))))
 
     assert not clocked.maintain().action
-    assert not run(carry_out(CONTEXT, BUDGET, lambda: False), clocked.store)
+    assert not run(carry_out(CONTEXT, BUDGET), clocked.store)
     clocked.clock.now_ms += LEASE_MS
     assert clocked.maintain().action
     go_on(clocked)
@@ -112,7 +112,7 @@ def test_a_stopped_action_replays_no_further_job(ledger: Ledger) -> None:
     fail(ledger, count=3)
     chat = client(ledger)
     action = chat.start_replay()
-    steps = carry_out(CONTEXT, BUDGET, lambda: False)
+    steps = carry_out(CONTEXT, BUDGET)
     answer = None
     for _ in range(6):  # the first job is replayed
         answer = ledger.run(steps.send(answer))

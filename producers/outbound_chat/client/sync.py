@@ -544,7 +544,6 @@ class OutboundChat(Closable):
 
         Raises:
             InvalidJob: `state` is invalid, or 100 actions are running in the budget.
-            SettingsError: the settings have no such budget, or there are several and `budget` is missing.
         """
         return self._run(actions.start_replay(self._context, chosen, key_id, force=force))
 

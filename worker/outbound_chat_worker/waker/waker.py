@@ -154,12 +154,20 @@ class Waker:
         if found.courier:
             self._publish(self._couriers, budget, "")
         if found.action and not self._actions.is_alive():
-            from outbound_chat_worker.bulk_actions import carry_out_all  # noqa: PLC0415  # few workers ever need it
-
-            args = (self._runtime, budget, self._stop)
-            self._actions = threading.Thread(target=carry_out_all, args=args, name="actions", daemon=True)
+            self._actions = threading.Thread(target=self._carry_out, args=(budget,), name="actions", daemon=True)
             self._actions.start()
         return LOOK_SECONDS if found.next_ms < 0 else min(LOOK_SECONDS, found.next_ms / 1000)
+
+    def _carry_out(self, budget: str) -> None:
+        """Carries out bulk actions until none waits for a worker; ends after a page."""
+        from outbound_chat.client.steps import actions, base, context  # noqa: PLC0415  # few workers need the client
+
+        own = context.Context(self._runtime.settings)
+        try:
+            while not self._stop.is_set() and base.run(actions.carry_out(own, budget), self._runtime.store):
+                pass
+        except StoreError as error:
+            self._runtime.store_failed(budget, error)
 
     def _listen(self, budgets: Sequence[str], seconds: float) -> None:
         """Waits for the wake signal for some seconds, and requests the pumps and couriers that it names."""

@@ -22,7 +22,7 @@ from outbound_chat.request.options import DeadFilter
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Actions, DeadCursor, Record
 
-PAGE, LEASE_MS, MOST_NAMED, LONGEST_REASON = 100, 15_000, 100, 300
+PAGE, LEASE_MS, MOST_NAMED = 100, 15_000, 100
 
 
 def start_replay(context: Context, options: Mapping[str, Any], key_id: str, *, force: bool) -> Steps[BulkAction]:
@@ -33,23 +33,20 @@ def start_replay(context: Context, options: Mapping[str, Any], key_id: str, *, f
     budget, errors = context.budget(chosen.pop("budget", None)), list[FieldError]()
     check_page(chosen.get("state"), 1, None, errors)
     counts = yield from count_dead(context, budget)
-    found = [
-        count for (state, code), count in counts.items() if chosen.items() <= {"state": state, "code": code}.items()
-    ]
+    total = sum(counts[one] for one in counts if chosen.items() <= {"state": one[0], "code": one[1]}.items())
     new = {"id": f"{budget}.{new_local_id()}", "kind": "replay", "budget": budget, "filter": chosen, "force": force}
-    new |= {"key_id": key_id, "total": None if chosen.keys() - {"state", "code"} else sum(found), "state": "running"}
+    new |= {"key_id": key_id, "total": None if chosen.keys() - {"state", "code"} else total, "state": "running"}
     new |= {"ended_at": None, "refused": {}, "first_refused": [], "holder": "", "lease_ms": 0}
 
     def start(found: Actions) -> Record:
         running = [one for one in found.records.values() if one["state"] == "running"]
-        for one in running:
-            if (one["filter"], one["force"]) == (chosen, force):
-                return one
+        if same := [one for one in running if (one["filter"], one["force"]) == (chosen, force)]:
+            return same[0]
         if len(running) >= scripts.MOST_ACTIONS:
             errors.append(FieldError("budget", FieldCode.OUT_OF_RANGE, "has too many running actions; stop some"))
         if errors:
             raise InvalidJob(errors)
-        return {**new, "started_at": found.now_ms, "after": [found.now_ms + 1, ""]}
+        return {**new, "started_at": found.now_ms, "after": (found.now_ms + 1, "")}
 
     return _action((yield from _change(context, budget, start)))
 
@@ -64,20 +61,19 @@ def actions(context: Context, budget: str | None) -> Steps[list[BulkAction]]:
 
 def stop_action(context: Context, id_: str) -> Steps[BulkAction | None]:
     """Stops an action; None: there is none with this id."""
-    if (parts := split_id(id_)) is None:
-        return None
+    budget, local_id = parts = split_id(id_) or ("", "")
 
     def stop(found: Actions) -> Record | None:
-        one = found.records.get(parts[1])
+        one = found.records.get(local_id)
         ended = {"state": "stopped", "ended_at": found.now_ms, "holder": ""}
         return one | ended if one and one["state"] == "running" else one
 
-    stopped = yield from _change(context, parts[0], stop)
+    stopped = (yield from _change(context, budget, stop)) if all(parts) else None
     return stopped and _action(stopped)
 
 
-def carry_out(context: Context, budget: str, is_over: Callable[[], bool]) -> Steps[bool]:
-    """Does a page of an action; False if none waits for a worker. `is_over`: whether to end the page after a job."""
+def carry_out(context: Context, budget: str) -> Steps[bool]:
+    """Does a page of an action; False if none waits for a worker."""
     holder = secrets.token_hex(8)
 
     def take(found: Actions) -> Record | None:
@@ -86,28 +82,25 @@ def carry_out(context: Context, budget: str, is_over: Callable[[], bool]) -> Ste
 
     if (taken := (yield from _change(context, budget, take))) is None:
         return False
-    after, refused = yield from _page(context, taken, is_over)
+    refused = list[Refusal]()
+    after = yield from _replay_page(context, taken, refused)
+    page = taken | {"holder": "", "lease_ms": 0, "after": after, "state": "running" if after else "done"}
+    page["refused"] = dict(Counter(taken["refused"]) + Counter(one.code for one in refused))
+    page["first_refused"] = [*taken["first_refused"], *refused][:MOST_NAMED]
 
     def give_back(found: Actions) -> Record | None:
-        one = next((one for one in found.records.values() if one["holder"] == holder), None)
-        end = {} if after else {"state": "done", "ended_at": found.now_ms}
-        return one and {
-            **(one | end | {"holder": "", "lease_ms": 0, "after": after}),
-            "refused": dict(Counter(one["refused"]) + Counter(refusal.code for refusal in refused)),
-            "first_refused": [*one["first_refused"], *refused][:MOST_NAMED],
-        }
+        mine = any(one["holder"] == holder for one in found.records.values())
+        return page | {"ended_at": None if after else found.now_ms} if mine else None
 
     yield from _change(context, budget, give_back)
     return True
 
 
-def _page(
-    context: Context, taken: Record, is_over: Callable[[], bool]
-) -> Steps[tuple[DeadCursor | None, list[Refusal]]]:
-    """Replays a page; returns where the next one begins, None after the last, and what was not replayed."""
-    chosen, refused = taken["filter"], list[Refusal]()
-    read = {"state": chosen.get("state", ""), "code": chosen.get("code", ""), "after": DeadCursor(*taken["after"])}
-    page = yield from ask(scripts.read_dead(context.keys(taken["budget"]), **read, count=PAGE))
+def _replay_page(context: Context, taken: Record, refused: list[Refusal]) -> Steps[DeadCursor | None]:
+    """Replays a page, and adds what was not replayed to `refused`; returns where the next one begins, None: nowhere."""
+    chosen, keys = taken["filter"], context.keys(taken["budget"])
+    of = {name: chosen.get(name, "") for name in ("state", "code")}
+    page = yield from ask(scripts.read_dead(keys, **of, after=DeadCursor(*taken["after"]), count=PAGE))
     action = (taken["id"].partition(".")[2], taken["holder"])
     for job in fitting(page.jobs, chosen):
         try:
@@ -115,11 +108,8 @@ def _page(
         except UnknownJob:
             pass  # its record has expired meanwhile
         except OF_ONE_JOB as error:
-            code = getattr(error, "code", str(FieldCode.UNKNOWN_SENDER))
-            refused.append(Refusal(job.id, code, str(error)[:LONGEST_REASON]))
-        if is_over():
-            return DeadCursor.after(job), refused
-    return page.following, refused
+            refused.append(Refusal.of(job.id, error))
+    return page.following
 
 
 def _change(context: Context, budget: str, change: Callable[[Actions], Record | None]) -> Steps[Any]:

@@ -56,9 +56,8 @@ def dead_letters(context: Context, options: Mapping[str, Any], limit: int, curso
         if len(jobs) >= limit or page.following is None:
             # The cursor of the page names a job that the caller may not be allowed to see.
             more = len(jobs) > limit or page.following
-            return DeadLetters(
-                jobs=tuple(jobs[:limit]), cursor=str(DeadCursor.after(jobs[limit - 1])) if more else None
-            )
+            cursor = str(DeadCursor.after(jobs[limit - 1])) if more else None
+            return DeadLetters(jobs=tuple(jobs[:limit]), cursor=cursor)
         after = page.following
 
 
@@ -161,9 +160,7 @@ def _refusal(job_id: str, answer: Replayed, *, edited: bool) -> OutboundChatErro
 def fitting(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
     """Yields those of the sender, or of several senders, and of the tenant and batch."""
     wanted = {"sender": options.get("sender"), "tenant": options.get("tenant"), "batch_id": options.get("batch")}
-    several = {
-        name: [value] if isinstance(value, str) else value for name, value in wanted.items() if value is not None
-    }
+    several = {name: [one] if isinstance(one, str) else one for name, one in wanted.items() if one is not None}
     for job in jobs:
         if all(getattr(job, name) in values for name, values in several.items()):
             yield job

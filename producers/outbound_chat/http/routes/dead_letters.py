@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from outbound_chat.client.steps.dead_letters import OF_ONE_JOB, check_page
@@ -13,13 +13,13 @@ from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.fields import known_options, read_fields
 from outbound_chat.http.wire.parameters import Budget, Code, Cursor, JobId, Limit, OfSender, OfTenant, of_filter
-from outbound_chat.http.wire.problems import Problem, problem_of
+from outbound_chat.http.wire.problems import Problem
 from outbound_chat.http.wire.request_schemas import ACTION_BODY, REPLAY_BODY, REPLAYS_BODY
 from outbound_chat.http.wire.response_models import ActionList, Replays
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.turns import Turns
-from outbound_chat.model.actions import BulkAction
-from outbound_chat.model.errors import FieldError, InvalidJob
+from outbound_chat.model.actions import BulkAction, Refusal
+from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.operations import DeadLetters
 from outbound_chat.request import FieldCode, with_report
@@ -70,15 +70,13 @@ async def replay_many(request: Request, scoped: CanOperate) -> Response:
     page = await while_there(request, scoped.dead_letters.page(chosen, limit=limit, cursor=cursor))
     turns = Turns(request)
     jobs: list[Job] = []
-    refused: list[dict[str, str]] = []
+    refused: list[Refusal] = []
     for job in page.jobs:
         await turns.rest()
         try:
             jobs.append(await scoped.jobs.replay(job.id, force=force, changes={}))
         except OF_ONE_JOB as error:
-            problem = problem_of(error)
-            detail = str(error) if isinstance(error, InvalidJob) else problem.detail
-            refused.append({"id": job.id, "code": problem.code, "detail": detail})
+            refused.append(Refusal.of(job.id, error))
     return json_response({"jobs": jobs, "refused": refused, "cursor": page.cursor})
 
 
@@ -105,11 +103,9 @@ async def start_action(request: Request, scoped: CanOperate) -> Response:
 
 
 @router.get("/actions", operation_id="readActions", summary="List bulk actions", responses=responses(ActionList, 404))
-async def actions(
-    scoped: CanRead, budget: Annotated[str | None, Query(description="Only those of this budget.")] = None
-) -> Response:
-    """Lists those that are running, and those that ended in the last week."""
-    return json_response({"actions": await scoped.actions.all(budget)})
+async def actions(scoped: CanRead) -> Response:
+    """Lists the last 100 of each budget, for at least 30 days."""
+    return json_response({"actions": await scoped.actions.all()})
 
 
 @router.post(

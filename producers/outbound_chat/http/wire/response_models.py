@@ -139,23 +139,12 @@ class ProblemDetails(_Model):
     """Every invalid field, if the request is invalid."""
 
 
-class RefusedReplay(_Model):
-    """A job that was not replayed."""
-
-    id: str
-    """Id of the job."""
-    code: str
-    """Stable code, as in a problem."""
-    detail: str
-    """Why it was not replayed, for people."""
-
-
 class Replays(_Model):
     """The result of replaying a page of jobs."""
 
     jobs: list[Job]
     """The new jobs."""
-    refused: list[RefusedReplay]
+    refused: list[Refusal]
     """Jobs that were not replayed."""
     cursor: str | None
     """Cursor of the next page; null if this is the last page."""

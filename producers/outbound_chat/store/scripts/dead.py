@@ -137,8 +137,7 @@ def replay(
 
 
 Record: TypeAlias = dict[str, Any]
-"""A `BulkAction` with times in ms; with `holder`, who alone may replay for it until `lease_ms`, and `after`, the cursor
-of its next page."""
+"""A `BulkAction` with times in ms; `holder`, who alone may replay for it, until `lease_ms`; `after`, its cursor."""
 MOST_ACTIONS = 100
 
 
@@ -162,11 +161,9 @@ def actions(keys: Keys, found: Actions | None = None, record: Record | None = No
 
     args: list[str | int] = [""] * 5
     if found and record:
-        local_id = record["id"].partition(".")[2]
-        every = found.records | {local_id: record}
+        every = found.records | {(local_id := record["id"].partition(".")[2]): record}
         leases = [one["lease_ms"] for one in every.values() if one["state"] == "running"]
-        ended = [id_ for id_, one in every.items() if one["state"] != "running" and id_ != local_id]
+        ended = [id_ for id_, one in found.records.items() if one["state"] != "running" and len(every) > MOST_ACTIONS]
         text = f"{record['holder']} {to_json(record).decode()}"
-        old = ended[0] if len(every) > MOST_ACTIONS and ended else ""
-        args = [found.version, min(leases, default=""), local_id, text, old]
+        args = [found.version, min(leases, default=""), local_id, text, min(ended, default="")]
     return ScriptCall("actions", keys, args, read)
