@@ -490,8 +490,7 @@ class OutboundChat(Closable):
         """Returns a page of the failed and uncertain jobs of a budget, newest first.
 
         Replayed jobs are not listed; a replay is, if it fails too. Jobs are listed for `results.keep`, and can be
-        replayed for `results.keep_requests`. `limit`: 1 to 500; a page may have a few more. `cursor`: that of the
-        previous page.
+        replayed for `results.keep_requests`. `limit`: 1 to 500. `cursor`: that of the previous page.
 
         Raises:
             InvalidJob: a filter, `limit` or `cursor` is invalid.

@@ -50,7 +50,7 @@ async def dead_letters(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
-    """Lists failed and uncertain jobs that were not replayed, newest first. A page may have a few more than `limit`."""
+    """Lists failed and uncertain jobs that were not replayed, newest first."""
     chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant, "batch": batch}
     return json_response(await while_there(request, scoped.dead_letters.page(chosen, limit=limit, cursor=cursor)))
 
