@@ -77,20 +77,22 @@ def carry_out(context: Context, budget: str) -> Steps[bool]:
     holder = secrets.token_hex(8)
 
     def take(found: Actions) -> Record | None:
-        free = (one for one in found.records.values() if one["state"] == "running" and one["lease_ms"] <= found.now_ms)
-        return next((one | {"holder": holder, "lease_ms": found.now_ms + LEASE_MS} for one in free), None)
+        free = [one for one in found.records.values() if one["state"] == "running" and one["lease_ms"] <= found.now_ms]
+        # They take turns, so that a small one does not wait for the end of a large one.
+        one = min(free, key=lambda one: one["lease_ms"], default=None)
+        return one and one | {"holder": holder, "lease_ms": found.now_ms + LEASE_MS}
 
     if (taken := (yield from _change(context, budget, take))) is None:
         return False
     refused = list[Refusal]()
     after = yield from _replay_page(context, taken, refused)
-    page = taken | {"holder": "", "lease_ms": 0, "after": after, "state": "running" if after else "done"}
+    page = taken | {"holder": "", "after": after, "state": "running" if after else "done"}
     page["refused"] = dict(Counter(taken["refused"]) + Counter(one.code for one in refused))
     page["first_refused"] = [*taken["first_refused"], *refused][:MOST_NAMED]
 
     def give_back(found: Actions) -> Record | None:
         mine = any(one["holder"] == holder for one in found.records.values())
-        return page | {"ended_at": None if after else found.now_ms} if mine else None
+        return page | {"lease_ms": found.now_ms, "ended_at": None if after else found.now_ms} if mine else None
 
     yield from _change(context, budget, give_back)
     return True
