@@ -542,7 +542,7 @@ class OutboundChat(Closable):
         `key_id`: who started it.
 
         Raises:
-            InvalidJob: `state` is invalid, or 100 actions are running in the budget.
+            InvalidJob: a filter is invalid, or 100 actions are running in the budget.
         """
         return self._run(actions.start_replay(self._context, chosen, key_id, force=force))
 

@@ -5,6 +5,7 @@ If it dies, another does the page again, where what was replayed is no dead lett
 one script, and so are the refusals of a page and its end.
 """
 
+import re
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Actions, DeadCursor, Record
 
 PAGE, LEASE_MS, MOST_NAMED = 100, 15_000, 100
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 
 
 def start_replay(context: Context, options: Mapping[str, Any], key_id: str, *, force: bool) -> Steps[BulkAction]:
@@ -32,6 +34,8 @@ def start_replay(context: Context, options: Mapping[str, Any], key_id: str, *, f
     chosen = {name: value for name, value in options.items() if value is not None}
     budget, errors = context.budget(chosen.pop("budget", None)), list[FieldError]()
     check_page(chosen.get("state"), 1, None, errors)
+    wrong = [name for name, value in chosen.items() if isinstance(value, str) and not NAME.fullmatch(value)]
+    errors += [FieldError(name, FieldCode.NOT_ALLOWED, "must be a name, code or id") for name in wrong]
     counts = yield from count_dead(context, budget)
     total = sum(counts[one] for one in counts if chosen.items() <= {"state": one[0], "code": one[1]}.items())
     new = {"id": f"{budget}.{new_local_id()}", "kind": "replay", "budget": budget, "filter": chosen, "force": force}

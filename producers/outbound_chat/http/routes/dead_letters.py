@@ -102,7 +102,7 @@ async def start_action(request: Request, scoped: CanOperate) -> Response:
     return json_response(await scoped.actions.start_replay(chosen, force=force), 201)
 
 
-@router.get("/actions", operation_id="readActions", summary="List bulk actions", responses=responses(ActionList, 404))
+@router.get("/actions", operation_id="readActions", summary="List bulk actions", responses=responses(ActionList))
 async def actions(scoped: CanRead) -> Response:
     """Lists the last 100 of each budget, for at least 30 days."""
     return json_response({"actions": await scoped.actions.all()})
