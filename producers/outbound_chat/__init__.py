@@ -16,6 +16,7 @@ import importlib
 TYPE_CHECKING = False  # as that of `typing`, which the supervisor does not load
 if TYPE_CHECKING:
     from outbound_chat.client import AsyncOutboundChat, FileKey, NumberSketch, OutboundChat
+    from outbound_chat.model.actions import BulkAction, Refusal
     from outbound_chat.model.batches import (
         Batch,
         BatchReceipt,
@@ -96,6 +97,7 @@ __all__ = [
     "BatchReceipt",
     "BatchStart",
     "BudgetStatus",
+    "BulkAction",
     "Cancellation",
     "ClientClosed",
     "ContactFact",
@@ -137,6 +139,7 @@ __all__ = [
     "Preflight",
     "Preview",
     "Priority",
+    "Refusal",
     "Rejection",
     "ReplayOptions",
     "SettingsError",
@@ -163,7 +166,7 @@ def __dir__() -> list[str]:
 
 _HOMES = (
     *("model.errors", "model.jobs", "model.contacts", "model.batches", "model.operations", "model.why"),
-    *("model.history", "request.options", "client"),
+    *("model.actions", "model.history", "request.options", "client"),
 )
 """The modules of the names. The client, which loads all others, is last."""
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from tests.support.harness import Harness, number, running_harness
 
 from .conftest import Service, start_service
-from .keyring import make_key
+from .keyring import Key, make_key
 from .problems import fields, problem
 
 JOB = {"sender": "support", "to": number(1), "text": "a secret text"}
@@ -152,3 +153,42 @@ def test_pages_of_dead_letters_hold_and_name_only_ones_own(fresh: Harness) -> No
 
 def _page(cursor: str | None) -> dict[str, str]:
     return {"limit": "1", **({"cursor": cursor} if cursor else {})}
+
+
+def test_a_limited_key_acts_only_on_what_it_may_see(service: Service, stack: Harness) -> None:
+    """It sees the actions that it could have started itself, whoever started them."""
+    everything = make_key(stack)
+    keys = {name: make_key(stack, *options) for name, options in {
+        "acme": ("--tenant", "acme"),
+        "support": ("--sender", "support"),
+        "both": ("--sender", "support", "--sender", "chat"),
+    }.items()}  # fmt: skip
+    with service.client() as http:
+
+        def start(key: Key, **chosen: str) -> httpx.Response:
+            return http.post("/v1/actions", json={"kind": "replay", "code": "none", **chosen}, headers=key.headers)
+
+        own = {name: start(key).json() for name, key in keys.items()}
+        assert own["acme"]["filter"] == {"code": "none", "tenant": "acme"}
+        assert own["support"]["filter"] == {"code": "none", "sender": ["support"]}
+        assert own["both"]["filter"] == {"code": "none", "sender": ["chat", "support"]}
+        assert {one["key_id"] for one in own.values()} == {key.id for key in keys.values()}
+        problem(start(keys["acme"], tenant="other"), 403, "forbidden")
+        problem(start(keys["support"], sender="chat"), 403, "forbidden")
+        wide, of_acme = start(everything).json()["id"], start(everything, tenant="acme", sender="chat").json()["id"]
+
+        seen = {
+            name: {one["id"] for one in http.get("/v1/actions", headers=key.headers).json()["actions"]}
+            for name, key in {**keys, "everything": everything}.items()
+        }
+        ids = {name: one["id"] for name, one in own.items()}
+        assert seen["acme"] == {ids["acme"], of_acme}
+        assert seen["support"] == {ids["support"]}
+        assert seen["both"] == {ids["support"], ids["both"], of_acme}
+        assert seen["everything"] == {*ids.values(), wide, of_acme}
+        for name, key in keys.items():
+            for id_ in seen["everything"] - seen[name]:
+                problem(http.post(f"/v1/actions/{id_}/stop", headers=key.headers), 404, "not_found")
+            stopped = http.post(f"/v1/actions/{ids[name]}/stop", headers=key.headers).json()
+            assert (stopped["state"], stopped["done"], stopped["first_refused"]) == ("stopped", 0, [])
+        assert start(everything).json()["id"] == wide

@@ -39,6 +39,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/batches/{batch_id}/hold"): {"json": {"reason": "r"}},
     ("GET", "/v1/dead-letters"): {"params": {"sender": "{sender}", "tenant": "{tenant}"}},
     ("POST", "/v1/dead-letters/replay"): {"json": {"sender": "{sender}", "tenant": "{tenant}"}},
+    ("POST", "/v1/actions"): {"json": {"kind": "replay", "sender": "{sender}", "tenant": "{tenant}"}},
     ("POST", "/v1/webhooks/replay"): {"json": {"ids": ["{job}.failed", "{batch}.finished"]}},
     ("POST", "/v1/holds"): {"json": {"scope": "batch", "name": "{batch}", "reason": "r"}},
     ("DELETE", "/v1/holds"): {"params": {"scope": "batch", "name": "{batch}"}},
@@ -55,12 +56,13 @@ SCOPES = ("enqueue", "read", "operate", "ingest")
 
 @dataclass(frozen=True, slots=True)
 class Things:
-    """A tenant's job and batch, by one sender."""
+    """A tenant's job, batch and bulk action, by one sender."""
 
     tenant: str
     sender: str
     job: str
     batch: str
+    action: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Stage:
     def ask(self, route: tuple[str, str], key: Key | None, things: Things) -> httpx.Response:
         """What the route answers the key about the things."""
         method, path = route
-        path = path.format(job_id=things.job, batch_id=things.batch, sender=things.sender)
+        path = path.format(job_id=things.job, batch_id=things.batch, sender=things.sender, action_id=things.action)
         headers = key.headers if key else {}
         with self.service.client() as http:
             return http.request(method, path, headers=headers, **_filled(REQUESTS.get(route, {}), things))
@@ -102,7 +104,9 @@ def _things(service: Service, key: Key, tenant: str, by: str) -> Things:
         assert http.get(f"/v1/jobs/{job['id']}", params={"wait": 60}).json()["state"] == "failed"
         rows = [{"to": number(1)}]
         batch = http.post("/v1/batches", json={"sender": by, "text": TEXT, "rows": rows, "tenant": tenant}).json()
-        return Things(tenant, by, job["id"], batch["id"])
+        chosen = {"kind": "replay", "code": "none", "sender": by, "tenant": tenant}
+        action = http.post("/v1/actions", json=chosen).json()
+        return Things(tenant, by, job["id"], batch["id"], action["id"])
 
 
 @pytest.fixture(scope="module")
@@ -201,11 +205,12 @@ def test_a_limited_key_gets_what_the_table_says_about_things_of_others(
     )  # fmt: skip
     cell = row["key of a tenant" if kind == "tenant" else "key of senders"]
     answer = stage.ask(route, key, stage.others)
-    nothing = stage.ask(route, key, Things("nobody", "nobody", UNKNOWN, UNKNOWN))
+    nothing = stage.ask(route, key, Things("nobody", "nobody", UNKNOWN, UNKNOWN, UNKNOWN))
     assert answer.status_code in _expected(cell), answer.text
     words = answer.text.replace(stage.others.job, UNKNOWN).replace(stage.others.batch, UNKNOWN)
     assert (answer.status_code, words) == (nothing.status_code, nothing.text)
-    for thing in (stage.others.tenant, stage.others.job.split(".")[1], stage.others.batch.split(".")[1]):
+    ids = (stage.others.job, stage.others.batch, stage.others.action)
+    for thing in (stage.others.tenant, *(id_.split(".")[1] for id_ in ids)):
         if route not in ECHOES:
             assert thing not in answer.text
 

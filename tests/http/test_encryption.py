@@ -69,4 +69,4 @@ def test_a_job_whose_key_is_gone_does_not_stop_the_replay_of_others(stack: Harne
         problem(http.post(f"/v1/jobs/{ids[0]}/replay"), 503, "missing_encryption_key")
         done = http.post("/v1/dead-letters/replay", json={}).json()
     assert [job["replay_of"] for job in done["jobs"]] == [ids[1]]
-    assert [(one["id"], one["code"]) for one in done["refused"]] == [(ids[0], "missing_encryption_key")]
+    assert [(one["job_id"], one["code"]) for one in done["refused"]] == [(ids[0], "missing_encryption_key")]

@@ -89,6 +89,11 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
         ],
         "readDeadLetters": _asked("/v1/dead-letters", "budget", "state", "code", "sender", "tenant", "batch", "cursor"),
         "replayDeadLetters": _told("/v1/dead-letters/replay", {}, "budget", "cursor", "limit", "state", TEXT),
+        "startAction": _told(
+            "/v1/actions", {"kind": "replay"}, "kind", "state", "code", "sender", "tenant", "batch", TEXT
+        ),
+        "readActions": _asked("/v1/actions", TEXT),
+        "stopAction": [("POST", f"/v1/actions/{NUMBER}/stop", {})],
         "replayJob": _told(f"{one}/replay", {"to": OTHER, "text": TEXT}, "to", "text", "sender", "send_at", "force"),
         "readWebhookHosts": _asked("/v1/webhooks/hosts", TEXT),
         "readDeadWebhooks": _asked("/v1/webhooks/dead", "budget", "skip", "limit"),

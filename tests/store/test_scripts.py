@@ -94,6 +94,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
             request="{}",
             listing=LISTED,
         ),
+        "actions": scripts.actions(KEYS),
         "claim_webhooks": scripts.claim_webhooks(
             KEYS, courier="c", wanted=1, lease_ms=1, per_host=1, give_up_ms=1, posting=[("h", "w")] * items
         ),

@@ -9,20 +9,9 @@ from outbound_chat.cli.errors import Exit, exit_code, unknown_id
 from outbound_chat.cli.output import number_of, print_error, talk, warn
 from outbound_chat.cli.progress import count_progress
 from outbound_chat.client import OutboundChat
-from outbound_chat.model.errors import (
-    DuplicateRisk,
-    InvalidJob,
-    MissingEncryptionKey,
-    NotReplayable,
-    OutboundChatError,
-    UnknownJob,
-    WrittenByNewerVersion,
-)
+from outbound_chat.client.steps.dead_letters import OF_ONE_JOB
+from outbound_chat.model.errors import DuplicateRisk, OutboundChatError, UnknownJob
 from outbound_chat.model.jobs import Job, JobState
-from outbound_chat_config import SettingsError
-
-_OF_ONE_JOB = (InvalidJob, MissingEncryptionKey, WrittenByNewerVersion, NotReplayable, SettingsError, DuplicateRisk)
-"""Errors that concern one job only; `SettingsError` means that the settings lack its sender."""
 
 
 @dataclass(slots=True)
@@ -91,7 +80,7 @@ class Replays:
         except UnknownJob:
             self.errors.append(unknown_id(job_id))
             self.code = Exit.UNKNOWN_ID
-        except _OF_ONE_JOB as error:
+        except OF_ONE_JOB as error:
             if job_id not in str(error):
                 error.add_note(f"  this was job {job_id}")
             vars(error)["id"] = job_id

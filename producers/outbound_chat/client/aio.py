@@ -17,6 +17,7 @@ from outbound_chat.client.closing import Closable
 from outbound_chat.client.loops import InLoop
 from outbound_chat.client.signatures import show_options
 from outbound_chat.client.steps import (
+    actions,
     cancelling,
     contact_events,
     dead_letters,
@@ -44,6 +45,7 @@ from outbound_chat.client.steps.waits import Ending, Until, check_until, is_over
 from outbound_chat.client.steps.why import why
 from outbound_chat.client.sync import POLL_SECONDS, OutboundChat, Page
 from outbound_chat.client.waiters import Waiter
+from outbound_chat.model.actions import BulkAction
 from outbound_chat.model.batches import Batch, BatchReceipt, EarlierBatch, Preflight
 from outbound_chat.model.contact_events import ContactEventStatus, Outcome
 from outbound_chat.model.errors import (
@@ -345,6 +347,15 @@ class AsyncOutboundChat(Closable):
     async def replay_all(self, **chosen: Unpack[DeadFilter]) -> AsyncIterator[Job]:
         async for job in self.each_dead_letter(**chosen):
             yield await self.replay(job.id)
+
+    async def start_replay(self, *, force: bool = False, key_id: str = "", **chosen: Unpack[DeadFilter]) -> BulkAction:
+        return await self._run(actions.start_replay(self._context, chosen, key_id, force=force))
+
+    async def actions(self, budget: str | None = None) -> list[BulkAction]:
+        return await self._run(actions.actions(self._context, budget))
+
+    async def stop_action(self, action_id: str) -> BulkAction | None:
+        return await self._run(actions.stop_action(self._context, action_id))
 
     # Holds, pace and events
 

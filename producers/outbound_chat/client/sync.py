@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self, TypeVar, Unpack, overload
 from outbound_chat.client.closing import Closable
 from outbound_chat.client.signatures import show_options
 from outbound_chat.client.steps import (
+    actions,
     cancelling,
     contact_events,
     dead_letters,
@@ -39,6 +40,7 @@ from outbound_chat.client.steps.suppression_list import NumberList
 from outbound_chat.client.steps.validation import several
 from outbound_chat.client.steps.waits import Ending, Until, check_until, is_over, time_is_over
 from outbound_chat.client.steps.why import why
+from outbound_chat.model.actions import BulkAction
 from outbound_chat.model.batches import Batch, BatchReceipt, EarlierBatch, Preflight
 from outbound_chat.model.contact_events import ContactEventStatus, Outcome
 from outbound_chat.model.errors import InvalidJob, NotDurable, OutboundChatError, StoreError, StoreUnavailable
@@ -491,8 +493,7 @@ class OutboundChat(Closable):
         """Returns a page of the failed and uncertain jobs of a budget, newest first.
 
         Replayed jobs are not listed; a replay is, if it fails too. Jobs are listed for `results.keep`, and can be
-        replayed for `results.keep_requests`. `limit`: 1 to 500; a page may have a few more. `cursor`: that of the
-        previous page.
+        replayed for `results.keep_requests`. `limit`: 1 to 500. `cursor`: that of the previous page.
 
         Raises:
             InvalidJob: a filter, `limit` or `cursor` is invalid.
@@ -535,6 +536,26 @@ class OutboundChat(Closable):
         """
         for job in self.each_dead_letter(**chosen):
             yield self.replay(job.id)
+
+    def start_replay(self, *, force: bool = False, key_id: str = "", **chosen: Unpack[DeadFilter]) -> BulkAction:
+        """Starts a replay of all failed and uncertain jobs that match, which workers carry out; returns it.
+
+        If the same one is running, that is returned. Jobs that fail after it began are not part of it. Each job is
+        replayed and counted once, whatever happens to workers. What `replay` would refuse is counted in `refused`.
+        `key_id`: who started it.
+
+        Raises:
+            InvalidJob: a filter is invalid, or 100 actions are running in the budget.
+        """
+        return self._run(actions.start_replay(self._context, chosen, key_id, force=force))
+
+    def actions(self, budget: str | None = None) -> list[BulkAction]:
+        """Returns the bulk actions of a budget, or of all, newest first: the last 100 of each, for at least 30 days."""
+        return self._run(actions.actions(self._context, budget))
+
+    def stop_action(self, action_id: str) -> BulkAction | None:
+        """Stops a bulk action, which replays no further job, and returns it; None if there is none with this id."""
+        return self._run(actions.stop_action(self._context, action_id))
 
     # Holds, pace and events
 

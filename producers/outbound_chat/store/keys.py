@@ -38,6 +38,7 @@ class KeyKind:
 
 
 KINDS = (
+    KeyKind("actions", "hash", Lifetime.TTL, "the last 100 bulk actions: id -> holder and JSON, jobs replayed"),
     KeyKind("j:*", "string", Lifetime.FINAL, "a job's record: head, newline, request"),
     KeyKind("b:*", "hash", Lifetime.FINAL, "a batch's record: name, lane, shared request, counts"),
     KeyKind("open_batches", "zset", Lifetime.EMPTY, "batches that are not final: id -> created ms"),

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from outbound_chat.client.steps.base import Steps
+from outbound_chat.client.steps.base import Steps, run
 from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.suppression_list import sync_reason
@@ -151,10 +151,4 @@ class OptOutSync:
         return found
 
     def _do(self, steps: Steps[T]) -> T:
-        answer = None
-        try:
-            while True:
-                answer = self.store.run(steps.send(answer))
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        return run(steps, self.store)

@@ -49,6 +49,7 @@ class Waker:
         self._couriers = couriers
         self._posts = bool(runtime.settings.webhooks.secrets)
         self._stop = threading.Event()
+        self._actions: dict[str, threading.Thread] = {}
         # Cloned machines have the same host name, and containers the same process ids.
         self._worker = f"{node}:{secrets.token_hex(3)}:{os.getpid()}"
         # A blocking read takes keys of one slot only, so on a cluster each budget needs a thread of its own.
@@ -66,7 +67,7 @@ class Waker:
     def stop(self) -> None:
         """Stops; returns when all threads have ended, within about a second."""
         self._stop.set()
-        for thread in self._threads:
+        for thread in (*self._threads, *self._actions.values()):
             thread.join(LOOK_SECONDS + STORE_RETRY_SECONDS + self._runtime.store.seconds)
         try:
             for budget in self._runtime.settings.budgets:
@@ -152,7 +153,21 @@ class Waker:
             self._publish(self._publisher, budget, found.wakeup)
         if found.courier:
             self._publish(self._couriers, budget, "")
+        if found.action and not (budget in self._actions and self._actions[budget].is_alive()):
+            self._actions[budget] = threading.Thread(target=self._carry_out, args=(budget,), daemon=True)
+            self._actions[budget].start()
         return LOOK_SECONDS if found.next_ms < 0 else min(LOOK_SECONDS, found.next_ms / 1000)
+
+    def _carry_out(self, budget: str) -> None:
+        """Carries out bulk actions until none waits for a worker, or this one stops: then to the end of the page."""
+        from outbound_chat.client.steps import actions, base, context  # noqa: PLC0415  # few workers need the client
+
+        own = context.Context(self._runtime.settings)
+        try:
+            while not self._stop.is_set() and base.run(actions.carry_out(own, budget), self._runtime.store):
+                pass
+        except StoreError as error:
+            self._runtime.store_failed(budget, error)
 
     def _listen(self, budgets: Sequence[str], seconds: float) -> None:
         """Waits for the wake signal for some seconds, and requests the pumps and couriers that it names."""

@@ -4,7 +4,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from outbound_chat.store import ScriptCall
+from outbound_chat.store import ScriptCall, Store
 
 T = TypeVar("T")
 
@@ -32,6 +32,17 @@ def ask(call: ScriptCall[T]) -> Steps[T]:
     """Yields one call and returns its answer, typed."""
     answer: T = yield call
     return answer
+
+
+def run(steps: Steps[T], store: Store) -> T:
+    """Runs steps that wait for each answer; an error of the store ends them. Returns their result."""
+    answer = None
+    try:
+        while True:
+            answer = store.run(steps.send(answer))
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
 def begin(call: ScriptCall[T]) -> Steps[Later[T]]:

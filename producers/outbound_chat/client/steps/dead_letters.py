@@ -14,8 +14,10 @@ from outbound_chat.model.errors import (
     DuplicateRisk,
     FieldError,
     InvalidJob,
+    MissingEncryptionKey,
     NotReplayable,
     OutboundChatError,
+    SettingsError,
     UnknownJob,
     WrittenByNewerVersion,
 )
@@ -31,6 +33,8 @@ from outbound_chat.store import scripts
 from outbound_chat.store.scripts import DeadCursor, Replayed, StoredJob
 
 STATES = (JobState.FAILED, JobState.UNCERTAIN)
+OF_ONE_JOB = (InvalidJob, MissingEncryptionKey, WrittenByNewerVersion, NotReplayable, SettingsError, DuplicateRisk)
+"""Errors of a replay that concern one job only; `SettingsError` means that the settings lack its sender."""
 
 
 def dead_letters(context: Context, options: Mapping[str, Any], limit: int, cursor: str | None) -> Steps[DeadLetters]:
@@ -42,15 +46,18 @@ def dead_letters(context: Context, options: Mapping[str, Any], limit: int, curso
     if errors:
         raise InvalidJob(errors)
     jobs: list[Job] = []
+    count = limit if all(options.get(name) is None for name in ("sender", "tenant", "batch")) else scripts.MOST_JOBS
     while True:
         call = scripts.read_dead(
-            context.keys(budget), state=state or "", code=options.get("code") or "", after=after, count=limit
+            context.keys(budget), state=state or "", code=options.get("code") or "", after=after, count=count
         )
         page = yield from ask(call)
-        jobs += _fitting(page.jobs, options)
-        # Pages are cut where a script ends, so one may have a few more than the limit, and none is left out.
+        jobs += fitting(page.jobs, options)
         if len(jobs) >= limit or page.following is None:
-            return DeadLetters(jobs=tuple(jobs), cursor=str(page.following) if page.following else None)
+            # The cursor of the page names a job that the caller may not be allowed to see.
+            more = len(jobs) > limit or page.following
+            cursor = str(DeadCursor.after(jobs[limit - 1])) if more else None
+            return DeadLetters(jobs=tuple(jobs[:limit]), cursor=cursor)
         after = page.following
 
 
@@ -73,8 +80,10 @@ def count_dead(context: Context, budget: str | None) -> Steps[dict[tuple[JobStat
     return dict((yield from ask(scripts.count_dead(context.keys(context.budget(budget))))))
 
 
-def replay(context: Context, job_id: str, *, force: bool, changes: Mapping[str, Any]) -> Steps[Job]:
-    """Replays one, and returns the new job."""
+def replay(
+    context: Context, job_id: str, *, force: bool, changes: Mapping[str, Any], action: tuple[str, str] = ("", "")
+) -> Steps[Job]:
+    """Replays one, and returns the new job. `action`: id and holder of the bulk action that it is part of."""
     parts = split_id(job_id)
     stored = (yield from ask(scripts.read_request(context.keys(parts[0]), parts[1]))) if parts else None
     if stored is None or parts is None:
@@ -106,6 +115,7 @@ def replay(context: Context, job_id: str, *, force: bool, changes: Mapping[str, 
         send_at_ms=timing.opens_ms,
         request=codec.encode(context.cipher, request, request.number),
         listing=context.listing,
+        action=action,
     )
     answer = yield from ask(call)
     match answer.outcome:
@@ -147,10 +157,12 @@ def _refusal(job_id: str, answer: Replayed, *, edited: bool) -> OutboundChatErro
     return NotReplayable(job_id, f"is now {answer.detail}")
 
 
-def _fitting(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
+def fitting(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
+    """Yields those of the sender, or of several senders, and of the tenant and batch."""
     wanted = {"sender": options.get("sender"), "tenant": options.get("tenant"), "batch_id": options.get("batch")}
+    several = {name: [one] if isinstance(one, str) else one for name, one in wanted.items() if one is not None}
     for job in jobs:
-        if all(value is None or getattr(job, name) == value for name, value in wanted.items()):
+        if all(getattr(job, name) in values for name, values in several.items()):
             yield job
 
 

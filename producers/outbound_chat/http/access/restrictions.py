@@ -67,15 +67,18 @@ class Restrictions:
             raise Problem(ProblemCode.FORBIDDEN, "The API key belongs to another tenant.")
         return {**options, "tenant": self.tenant}
 
-    def own_filter(self, chosen: Mapping[str, Any]) -> Any:
-        """Does the same for the filter of a list, which may omit the sender."""
-        sender = chosen.get("sender")
-        return self.own(chosen, next(iter(self.known_senders()), None) if sender is None else sender)
-
     def own_list(self, chosen: Mapping[str, Any]) -> Any:
-        """Does the same, with the budget, and all senders of the key where none is named."""
-        own = self.own_filter({**chosen, "budget": self.budget(chosen.get("budget"))})
-        return {**own, "sender": self.senders} if own.get("sender") is None else own
+        """Does the same for the filter of a list, with the budget, and all senders of the key where none is named."""
+        sender = next(iter(self.known_senders()), None) if chosen.get("sender") is None else chosen["sender"]
+        own = self.own({**chosen, "budget": self.budget(chosen.get("budget"))}, sender)
+        return {**own, "sender": self.senders and sorted(self.senders)} if own.get("sender") is None else own
+
+    def allow(self, chosen: Mapping[str, Any]) -> bool:
+        """Whether the key could choose this filter, of which `sender` may be a list."""
+        sender = chosen.get("sender") or []
+        senders = {sender} if isinstance(sender, str) else set(sender)
+        of_tenant = self.tenant is None or chosen.get("tenant") == self.tenant
+        return of_tenant and (self.senders is None or (bool(senders) and senders <= self.senders))
 
     def require_none(self) -> None:
         """Refuses a key with restrictions."""

@@ -11,7 +11,7 @@ from outbound_chat.http.access.audit import Scoped, ScopedAudit
 from outbound_chat.http.access.restrictions import Restrictions
 from outbound_chat.http.access.scoped_batches import ScopedBatches
 from outbound_chat.http.access.scoped_budgets import ScopedBudgets
-from outbound_chat.http.access.scoped_dead_letters import ScopedDeadLetters
+from outbound_chat.http.access.scoped_dead_letters import ScopedActions, ScopedDeadLetters
 from outbound_chat.http.access.scoped_jobs import ScopedJobs
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
@@ -198,6 +198,7 @@ class ScopedClient(Scoped):
     batches = _Part(ScopedBatches)
     holds = _Part(ScopedHolds)
     dead_letters = _Part(ScopedDeadLetters)
+    actions = _Part(ScopedActions)
     webhooks = _Part(ScopedWebhooks)
     budgets = _Part(ScopedBudgets)
     suppression = _Part(ScopedSuppression)

@@ -1,18 +1,11 @@
-"""Dead letters within the restrictions of an API key."""
+"""Dead letters, and actions on them, within the restrictions of an API key."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from outbound_chat.http.access.audit import Scoped
-from outbound_chat.model.errors import FieldError, InvalidJob
+from outbound_chat.model.actions import BulkAction
 from outbound_chat.model.operations import DeadLetters
-from outbound_chat.request import FieldCode
-from outbound_chat.store.scripts import DeadCursor
-
-if TYPE_CHECKING:
-    from outbound_chat.model.jobs import Job
-
-DEAD_PAGE = 500
 
 
 class ScopedDeadLetters(Scoped):
@@ -20,19 +13,27 @@ class ScopedDeadLetters(Scoped):
 
     async def page(self, chosen: Mapping[str, Any], *, limit: int, cursor: str | None) -> DeadLetters:
         """Returns a page of failed and uncertain jobs."""
-        options = cast("Any", {**chosen, "budget": self._restrictions.budget(chosen.get("budget"))})
-        if not self._restrictions.any:
-            return await self._client.dead_letters(limit=limit, cursor=cursor, **options)
-        if not 0 < limit <= DEAD_PAGE:
-            raise InvalidJob([FieldError("limit", FieldCode.OUT_OF_RANGE, f"must be from 1 to {DEAD_PAGE}")])
-        options = self._restrictions.own_filter(options)
-        jobs: list[Job] = []
-        while True:
-            page = await self._client.dead_letters(limit=DEAD_PAGE, cursor=cursor, **options)
-            jobs += filter(self._restrictions.show, page.jobs)
-            cursor = page.cursor
-            if cursor is None or len(jobs) > limit:
-                break
-        # The store's cursor names the last job that it read, which the key may not see.
-        following = str(DeadCursor.after(jobs[limit - 1])) if len(jobs) > limit else None
-        return DeadLetters(jobs=tuple(jobs[:limit]), cursor=following)
+        return await self._client.dead_letters(limit=limit, cursor=cursor, **self._restrictions.own_list(chosen))
+
+
+class ScopedActions(Scoped):
+    """Bulk actions on what the key may see: those that it could have started."""
+
+    async def start_replay(self, chosen: Mapping[str, Any], *, force: bool = False) -> BulkAction:
+        """Starts a replay of all dead letters that match."""
+        async with self.audited("replay", "action") as targets:
+            own, key_id = self._restrictions.own_list(chosen), self._restrictions.key_id
+            action = await self._client.start_replay(force=force, key_id=key_id, **own)
+            targets.append(f"action {action.id}")
+            return action
+
+    async def all(self, budget: str | None = None) -> list[BulkAction]:
+        """Returns the actions of a budget, or of all."""
+        found = await self._client.actions(None if budget is None else self._restrictions.budget(budget))
+        return [one for one in found if self._restrictions.allow(one.filter)]
+
+    async def stop(self, action_id: str) -> BulkAction | None:
+        """Stops an action; None: there is none with this id."""
+        async with self.audited("stop_action", f"action {action_id}"):
+            seen = any(one.id == action_id for one in await self.all())
+            return await self._client.stop_action(action_id) if seen else None

@@ -248,6 +248,9 @@ _DEAD_LETTERS = {
     "force": _FORCE,
 }
 REPLAYS_BODY = json_body("ReplayFilter", "Which jobs to replay.", {"code": "unreachable"}, _DEAD_LETTERS)
+_ACTION = {name: schema for name, schema in _DEAD_LETTERS.items() if name not in {"cursor", "limit"}}
+_ACTION["kind"] = {**_TEXT, "enum": ["replay"], "description": "What to do with the dead letters."}
+ACTION_BODY = json_body("ActionStart", "What to do.", {"kind": "replay", "code": "unreachable"}, _ACTION, "kind")
 _CHANGES = named(
     "ReplayChanges",
     closed(

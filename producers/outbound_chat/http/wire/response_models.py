@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from outbound_chat.model.actions import BulkAction, Refusal
 from outbound_chat.model.audit import AuditEntry, AuditPage
 from outbound_chat.model.batches import Batch, ExpiringRow, FaultCount, Preflight, Preview
 from outbound_chat.model.contact_events import Outcome
@@ -42,6 +43,7 @@ for _record in (
     *(Webhook, WebhookHost, Why),
     *(FieldError, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
     *(AuditEntry, AuditPage),
+    *(BulkAction, Refusal),
 ):
     _record.__pydantic_config__ = _CONFIG  # type: ignore[union-attr]
 
@@ -152,26 +154,22 @@ class ProblemDetails(_Model):
     """Every invalid field, if the request is invalid."""
 
 
-class RefusedReplay(_Model):
-    """A job that was not replayed."""
-
-    id: str
-    """Id of the job."""
-    code: str
-    """Stable code, as in a problem."""
-    detail: str
-    """Why it was not replayed, for people."""
-
-
 class Replays(_Model):
     """The result of replaying a page of jobs."""
 
     jobs: list[Job]
     """The new jobs."""
-    refused: list[RefusedReplay]
+    refused: list[Refusal]
     """Jobs that were not replayed."""
     cursor: str | None
     """Cursor of the next page; null if this is the last page."""
+
+
+class ActionList(_Model):
+    """Bulk actions."""
+
+    actions: list[BulkAction]
+    """The actions, newest first."""
 
 
 class HoldList(_Model):

@@ -41,9 +41,13 @@ from outbound_chat.store.scripts.contact_events import (
     watch_chats,
 )
 from outbound_chat.store.scripts.dead import (
+    MOST_ACTIONS,
+    Actions,
     DeadCursor,
+    Record,
     Replayed,
     StoredJob,
+    actions,
     count_dead,
     read_dead,
     read_request,

@@ -1,12 +1,14 @@
 """Lists, counts and replays failed and uncertain jobs."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 from outbound_chat.model.errors import WrittenByNewerVersion
 from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.model.json import to_json
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import job_from_head, readable_job
@@ -125,9 +127,43 @@ def replay(
     send_at_ms: int,
     request: str,
     listing: Listing,
+    action: tuple[str, str] = ("", ""),
 ) -> ScriptCall[Replayed]:
-    """Sends a failed or uncertain job again, as a new job. `token`: that of the old job."""
+    """Sends a failed or uncertain job again, as a new job. `token`: that of the old job. `action`: id and holder."""
     flags = [int(edited), int(force)]
     args: list[str | int] = [old, local_id, str(lane), max_age_ms, parts, token, *flags, send_at_ms]
-    args += [listing.listed, int(listing.by_number), request]
+    args += [listing.listed, int(listing.by_number), request, *action]
     return ScriptCall("replay", keys, args, lambda reply: Replayed(reply[0], str(reply[1]) if len(reply) > 1 else ""))
+
+
+Record: TypeAlias = dict[str, Any]
+"""A `BulkAction` with times in ms; `holder`, who alone may replay for it, until `lease_ms`; `after`, its cursor."""
+MOST_ACTIONS = 100
+
+
+class Actions(NamedTuple):
+    """The bulk actions of a budget, by local id, the oldest first."""
+
+    written: bool
+    now_ms: int
+    version: str
+    records: dict[str, Record]
+
+
+def actions(keys: Keys, found: Actions | None = None, record: Record | None = None) -> ScriptCall[Actions]:
+    """Reads them; before that it writes one, unless one was written since `found`, and forgets the oldest of many."""
+
+    def read(reply: list[Any]) -> Actions:
+        held = dict(rows(reply[2], 0, 2))
+        done = {id_: int(held[f"done:{id_}"]) for id_ in sorted(held) if f"done:{id_}" in held}
+        records = {id_: {**json.loads(held[id_].partition(" ")[2]), "done": number} for id_, number in done.items()}
+        return Actions(reply[0] == 1, int(reply[1]), held.get("version", "0"), records)
+
+    args: list[str | int] = [""] * 5
+    if found and record:
+        every = found.records | {(local_id := record["id"].partition(".")[2]): record}
+        leases = [one["lease_ms"] for one in every.values() if one["state"] == "running"]
+        ended = [id_ for id_, one in found.records.items() if one["state"] != "running" and len(every) > MOST_ACTIONS]
+        text = f"{record['holder']} {to_json(record).decode()}"
+        args = [found.version, min(leases, default=""), local_id, text, min(ended, default="")]
+    return ScriptCall("actions", keys, args, read)

@@ -164,6 +164,8 @@ class Maintained:
     now_ms: int
     courier: bool
     """Whether the caller must start a courier."""
+    action: bool
+    """Whether a bulk action waits for a worker."""
 
 
 def claim(
@@ -286,6 +288,6 @@ def maintain(
 
     def read(reply: list[Any]) -> Maintained:
         next_ms, lost, expired = map(int, reply[1:4])
-        return Maintained(reply[0], next_ms, lost, expired, reply[4] == 1, int(reply[5]), reply[6] == 1)
+        return Maintained(reply[0], next_ms, lost, expired, reply[4] == 1, int(reply[5]), reply[6] == 1, reply[7] == 1)
 
     return ScriptCall("maintain", keys, [worker, version, skew_ms, int(posts), " ".join(key_ids)], read)

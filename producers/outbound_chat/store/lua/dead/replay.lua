@@ -12,12 +12,14 @@
 -- ARGV[10] listed: how many single jobs stay listed (0: the new one is not)
 -- ARGV[11] by_number: 1 to list it by its phone number
 -- ARGV[12] request: of the new job
--- reply   {'ok', id}; {'replayed', id of its replay}; {'not_dead', state}; {'gone'} or {'newer'}
+-- ARGV[13] action: bulk action that replays it and counts it, '': none
+-- ARGV[14] holder: who carries it out
+-- reply   {'ok', id}; {'replayed', id of its replay}; {'not_dead', what it is}; {'gone'} or {'newer'}
 --         {'duplicate_risk', since_ms}: a call at that time may have led to a contact, and no token would prevent a
 --         second one: without `force` nothing was done
--- keeps   a job has one replay; a repeat gives the same reply
+-- keeps   a job has one replay, counted once; a repeat gives the same reply
 -- uses: counts insert pump_requests records ring transitions webhooks
-local old, id, edited, force = ARGV[1], ARGV[2], ARGV[7] == '1', ARGV[8] == '1'
+local old, id, edited, force, action = ARGV[1], ARGV[2], ARGV[7] == '1', ARGV[8] == '1', ARGV[13]
 local head, request = records.load(old)
 if not head then
   return { request }
@@ -25,6 +27,8 @@ elseif not transitions.KEEPS_REQUEST[head[STATE]] then
   return { 'not_dead', head[STATE] }
 elseif (head[REPLAYED_BY] or '') ~= '' then
   return { head[REPLAYED_BY] == id and 'ok' or 'replayed', head[REPLAYED_BY] }
+elseif action ~= '' and string.match(try('HGET', key('actions'), action) or '', '^%S*') ~= ARGV[14] then
+  return { 'not_dead', 'left to another worker, or its action was stopped' }
 end
 local since = head[MAYBE_SENT]
 local protected = since == 0 or (not edited and NOW <= since + transitions.HORIZON_MS)
@@ -39,6 +43,9 @@ insert.write()
 transitions.take_from_dead(old, head)
 head[REPLAY_OF], head[REPLAYED_BY] = head[REPLAY_OF] or '', id
 records.save(old, head, request, 'KEEPTTL')
+if action ~= '' then
+  try('HINCRBY', key('actions'), 'done:' .. action, 1)
+end
 counts.write()
 ring.place(ARGV[3])
 pump_requests.signal_work()

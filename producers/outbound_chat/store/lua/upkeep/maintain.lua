@@ -5,10 +5,10 @@
 -- ARGV[3] skew_ms: by how much the clock of its machine is ahead, if that is too much for it to work; 0: it is right
 -- ARGV[4] posts: 1 if it posts webhooks, so that it may start a courier
 -- ARGV[5] keys: names of the encryption keys that it has, separated by spaces; '': none
--- reply   {wakeup, next_ms, lost, expired, configured, now_ms, courier}; wakeup: nonce with which the caller must start
---         a pump, '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many
+-- reply   {wakeup, next_ms, lost, expired, configured, now_ms, courier, action}; wakeup: nonce with which the caller
+--         must start a pump, '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many
 --         leases and jobs ended; configured: 0 if the budget has no readable settings: without them nothing is sent;
---         courier: 1 if the caller must start a courier
+--         courier: 1 if the caller must start a courier; action: 1 if it may go on with a bulk action
 -- keeps   what a newer version wrote stays as it is; requests of final jobs are removed in time; a lost lease makes its
 --         job `maybe_sent`; every job expires, held or not
 -- uses: attempts cancel_sweep clock_step counts history holds listing paging pump_requests purge recipients records
@@ -82,4 +82,5 @@ attempts.open_changed_gates()
 unblock.place_due_lanes()
 local next_ms = (sweeping or forgetting or hurrying) and SWEEP_AGAIN_MS or next_event(leases_left or expiries_left)
 return { lacks_pump() and pump_requests.ask_for_pump() or '', next_ms, lost, expired, token_bucket.load() and 1 or 0,
-  NOW, webhook_delivery.lacks_courier() and ARGV[4] == '1' and webhooks.ask_for_courier() and 1 or 0 }
+  NOW, webhook_delivery.lacks_courier() and ARGV[4] == '1' and webhooks.ask_for_courier() and 1 or 0,
+  number_in(try('HGET', key('actions'), 'due_ms'), 0, NOW) and 1 or 0 }
