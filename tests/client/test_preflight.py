@@ -114,6 +114,26 @@ def test_a_slow_number_and_few_chats_are_part_of_the_prediction() -> None:
     assert seconds_of(shorter) == pytest.approx(2 * 60 * 60, abs=5)
 
 
+def test_the_chats_that_a_batch_needs_open_at_once_are_those_of_one_lifetime_or_of_all_rows() -> None:
+    """Whether they fit is for people to see before the first is sent."""
+    values: dict[str, Any] = {
+        "budgets": {"main": {"rate": 0.01}},
+        "senders": {
+            "hour": sender(chat_duration_minutes=60, max_open_chats=50),
+            "day": sender(instance_id="1b1b2c3d-1111-4222-8333-444455556666"),
+        },
+    }
+    with OutboundChat(redis_url="redis://127.0.0.1:9", **values) as chat:
+        hour, day, none = (
+            chat.preflight_batch([{"to": number(row)} for row in range(rows)], sender=name)
+            for name, rows in (("hour", 100), ("day", 100), ("day", 0))
+        )
+
+    assert (hour.open_chats, hour.max_open_chats) == (36, 50)
+    assert (day.open_chats, day.max_open_chats) == (100, None)
+    assert (none.open_chats, none.max_open_chats) == (None, None)
+
+
 def test_an_option_of_the_batch_that_is_wrong_is_refused(chat: OutboundChat) -> None:
     """As by the real run."""
     with pytest.raises(InvalidJob, match="unknown_sender"):

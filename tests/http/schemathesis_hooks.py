@@ -12,9 +12,10 @@ def before_load_schema(_context: Any, raw_schema: dict[str, Any]) -> None:
     for name in ("NewJobs", "ContactEvents"):
         schemas[name]["items"] = {}
     schemas["Row"] = {"type": "object"}
-    content = raw_schema["paths"]["/v1/batches"]["post"]["requestBody"]["content"]
-    for kind in ("text/csv", "application/x-ndjson"):
-        content[kind]["schema"] = {}  # whatever is sent there is text
+    for path in ("/v1/batches", "/v1/batches/preflight"):
+        content = raw_schema["paths"][path]["post"]["requestBody"]["content"]
+        for kind in ("text/csv", "application/x-ndjson"):
+            content[kind]["schema"] = {}  # whatever is sent there is text
 
 
 @schemathesis.serializer("application/x-ndjson")

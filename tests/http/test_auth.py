@@ -256,7 +256,8 @@ def test_a_rate_fills_again(service: Service, stack: Harness) -> None:
         wait_until(lambda: http.get("/v1/senders", headers=key.headers).status_code == 200, what="it to fill again")
 
 
-def test_what_goes_on_for_long_ends_when_its_key_is_revoked(service: Service, stack: Harness) -> None:
+@pytest.mark.parametrize("path", ["/v1/batches", "/v1/batches/preflight"])
+def test_what_goes_on_for_long_ends_when_its_key_is_revoked(service: Service, stack: Harness, path: str) -> None:
     """A stream of events, and a body of rows: both may last for hours."""
     following, sending = make_key(stack), make_key(stack)
     headers = {**sending.headers, "Content-Type": "text/csv"}
@@ -274,8 +275,8 @@ def test_what_goes_on_for_long_ends_when_its_key_is_revoked(service: Service, st
             assert next(lines).startswith("retry")
             revoke(stack, following)
             assert ": the API key is no longer valid" in list(lines)
-        is_cut_off(http, rows(), headers)
-        wait_until(lambda: "POST /v1/batches 401" in stack.logs(), timeout=TIMEOUT, what="the body to be given up")
+        is_cut_off(http, path, rows(), headers)
+        wait_until(lambda: f"POST {path} 401" in stack.logs(), timeout=TIMEOUT, what="the body to be given up")
 
 
 def test_a_body_without_an_end_is_not_read_for_callers_without_a_key(service: Service) -> None:
@@ -284,13 +285,13 @@ def test_a_body_without_an_end_is_not_read_for_callers_without_a_key(service: Se
             yield b"x" * 65_536
 
     with service.client() as http:
-        is_cut_off(http, rows(), {"Content-Type": "text/csv"})
+        is_cut_off(http, "/v1/batches", rows(), {"Content-Type": "text/csv"})
 
 
-def is_cut_off(http: httpx.Client, rows: Iterator[bytes], headers: dict[str, str]) -> None:
+def is_cut_off(http: httpx.Client, path: str, rows: Iterator[bytes], headers: dict[str, str]) -> None:
     """The service ends the connection: a client that reads no answer before it has sent all would go on for ever."""
     try:
-        answer = http.post("/v1/batches", params={"sender": "support", "text": "x"}, content=rows, headers=headers)
+        answer = http.post(path, params={"sender": "support", "text": "x"}, content=rows, headers=headers)
     except httpx.TransportError:
         return  # the answer was lost with the connection
     problem(answer, 401, "unauthorized")

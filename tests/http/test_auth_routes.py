@@ -28,6 +28,9 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/batches"): {
         "json": {"sender": "{sender}", "text": TEXT, "rows": [{"to": number(1)}], "tenant": "{tenant}"}
     },
+    ("POST", "/v1/batches/preflight"): {
+        "json": {"sender": "{sender}", "text": TEXT, "rows": [{"to": number(1)}], "tenant": "{tenant}"}
+    },
     ("GET", "/v1/jobs"): {"params": {"ids": "{job}"}},
     ("POST", "/v1/jobs/search"): {"json": {"sender": "{sender}", "tenant": "{tenant}"}},
     ("POST", "/v1/statuses"): {"json": {"ids": ["{job}"]}},

@@ -24,13 +24,14 @@ from .test_batches import CSV, LINES, OPTIONS
 JSON = {"Content-Type": "application/json"}
 PACKED = {"Content-Encoding": "gzip"}
 BATCHES = "/v1/batches?sender=support&text=x"
-KINDS = ("csv", "lines of json", "json", "numbers")
+KINDS = ("csv", "lines of json", "json", "numbers", "preflight")
 
 
 def work(kind: str, number: int) -> tuple[str, bytes, dict[str, str]]:
     """A body of so many rows or numbers that are all refused, packed to a hundredth: path, body, headers."""
     path, body, headers = {
         "csv": (BATCHES, b"to\n" + b"1\n" * number, CSV),
+        "preflight": (BATCHES.replace("?", "/preflight?"), b"to\n" + b"1\n" * number, CSV),
         "lines of json": (BATCHES, b"1\n" * number, LINES),
         "json": ("/v1/batches", b'{"sender":"support","rows":[' + b"1," * number + b"1]}", JSON),
         "numbers": ("/v1/senders/support/suppressed", b'{"numbers":[' + b'"+120255",' * (number // 4) + b"1]}", JSON),
@@ -171,7 +172,7 @@ def test_work_for_a_caller_who_has_gone_ends(service: Service, kind: str) -> Non
     assert status_of(service, name) == 499
 
 
-@pytest.mark.parametrize("kind", ["csv", "lines of json", "json"])
+@pytest.mark.parametrize("kind", ["csv", "lines of json", "json", "preflight"])
 def test_others_are_served_while_one_request_is_worked_on(service: Service, kind: str) -> None:
     """A liveness probe must not fail, and have the service restarted, because of one body."""
     path, body, headers = work(kind, 100_000)

@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from outbound_chat.store import Store
 from tests.support.contact_events import SMS_NUMBER, receipt_event
-from tests.support.harness import number
+from tests.support.harness import Harness, number
+from tests.support.waiting import wait_until
 
-from .conftest import Service
+from .conftest import TIMEOUT, Service, start_service
 from .problems import fields, problem
 
 JOB = {"sender": "support", "text": "Your parcel arrives today"}
@@ -79,6 +82,48 @@ def test_budgets_and_senders_are_listed(http: httpx.Client) -> None:
         {"name": "chat", "channel": "whatsapp", "budget": "main"},
         {"name": "support", "channel": "sms", "budget": "main"},
     ]
+
+
+def test_workers_lanes_and_the_doctor_tell_what_stops_jobs(service: Service, http: httpx.Client) -> None:
+    stack = service.stack
+    stack.start_worker()
+    worker = wait_until(lambda: http.get("/v1/workers").json()["workers"], timeout=TIMEOUT, what="a worker")[0]
+    assert (worker["budget"], worker["settings_agree"], worker["skew_seconds"]) == ("main", True, 0.0)
+    assert worker["name"].count(":") == 2
+
+    http.post("/v1/holds", json={"scope": "tenant", "name": "late", "reason": "<b>&"})
+    job = http.post("/v1/jobs", json={**JOB, "to": number(31), "tenant": "late", "priority": "urgent"}).json()
+    lanes = http.get("/v1/lanes", params={"limit": 50}).json()
+    (lane,) = (lane for lane in lanes["lanes"] if lane["tenant"] == "late")
+    assert (lane["priority"], lane["waiting"], lane["stopped_by"]) == ("urgent", 1, "held_by_person")
+    assert (lane["stop_reason"], lanes["total"] >= 1) == ("<b>&", True)
+    for limit in ("0", "51", "x"):
+        problem(http.get("/v1/lanes", params={"limit": limit}), 400, "invalid_request")
+
+    checks = http.get("/v1/doctor").json()["checks"]
+    assert {"settings", "redis", "workers of main"} <= {check["subject"] for check in checks}
+    (held,) = (check for check in checks if check["subject"] == "tenant late")
+    assert (held["level"], "outbound-chat release --tenant late" in held["advice"]) == ("warning", True)
+    by_command = {check["subject"] for check in json.loads(stack.run("doctor", "--json").stdout)["data"]}
+    assert {check["subject"] for check in checks} - by_command <= {"pace of main"}, "which comes and goes"
+    http.request("DELETE", "/v1/holds", params={"scope": "tenant", "name": "late"})
+    assert http.get(f"/v1/jobs/{job['id']}", params={"wait": 60}).json()["state"] == "sent"
+
+
+def test_one_doctor_serves_all_who_ask_within_seconds(stack: Harness) -> None:
+    """Were there one for each of them, a Redis that hangs would fill the process with threads that wait for it."""
+    service = start_service(stack)
+
+    def made() -> int:
+        with Store(stack.server.url) as store:
+            return int(store.redis.info("commandstats").get("cmdstat_config|get", {}).get("calls", 0))
+
+    before = made()
+    with service.client() as http, ThreadPoolExecutor(8) as callers:
+        found = list(callers.map(lambda _: http.get("/v1/doctor").json(), range(24)))
+
+    assert all(one == found[0] for one in found)
+    assert 1 <= made() - before <= 3
 
 
 def _events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:

@@ -176,7 +176,7 @@ class BatchPreflight:
             workers=pace.workers,
             held_by=pace.held_by,
             chats_lasted_seconds=pace.chats.lasted if pace.chats else None,
-            open_chats=min(self._accepted, ceil(rate * turns.chat_seconds)) if self._accepted else None,
+            open_chats=min(self._accepted, ceil(round(rate * turns.chat_seconds, 3))) if self._accepted else None,
             max_open_chats=self._of_batch.sender.max_open_chats,
         )
 
