@@ -59,6 +59,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "ingest_contact_events": (([],), {}),
     "contact_event_status": ((), {}),
     "budgets": ((), {}),
+    "history": ((), {}),
     "lanes": ((), {}),
     "workers": ((), {}),
     "receipts": ((), {}),

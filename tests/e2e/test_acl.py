@@ -77,6 +77,7 @@ def test_a_whole_stack_runs_with_these_users(stack: Harness, admin: redis.Redis)
 
         assert reader.wait(job.id, 60).state is JobState.SENT
         assert reader.wait_batch(receipt.id, 60).counts[JobState.SENT] == 49
+        assert reader.history().budget == "main"
     doctor = stack.run("doctor", "--json")
     ping = stack.start([sys.executable, "-m", "celery", "-A", "outbound_chat_worker", "inspect", "ping"])
     assert ping.wait(60) == 0
@@ -143,7 +144,7 @@ def test_the_http_service_needs_no_more_than_a_producer(stack: Harness, admin: r
         assert waited.json()["state"] == "queued"
         with http.stream("GET", "/v1/events") as events:
             assert next(events.iter_lines()).startswith("retry")
-        for path in ("/readyz", "/v1/budgets", "/v1/senders/support/suppressed", "/v1/dead-letters"):
+        for path in ("/readyz", "/v1/budgets", "/v1/history", "/v1/senders/support/suppressed", "/v1/dead-letters"):
             assert http.get(path).status_code == 200
         assert "outbound_chat_store_up 1.0" in http.get("/metrics").text
 
