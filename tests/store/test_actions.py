@@ -150,7 +150,7 @@ def test_only_what_matches_is_replayed(ledger: Ledger) -> None:
     assert (only(ledger).done, len(ledger.dead())) == (1, 2)
     assert ledger.job(mine[0]).replayed_by
     with pytest.raises(InvalidJob, match="state"):
-        chat.start_replay(state="sent")  # type: ignore[typeddict-item]
+        chat.start_replay(state="sent")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="senders"):
         chat.start_replay(senders="sms")  # type: ignore[call-arg]
 
