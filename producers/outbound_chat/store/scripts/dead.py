@@ -132,7 +132,7 @@ def replay(
     """Sends a failed or uncertain job again, as a new job. `token`: that of the old job. `action`: id and holder."""
     flags = [int(edited), int(force)]
     args: list[str | int] = [old, local_id, str(lane), max_age_ms, parts, token, *flags, send_at_ms]
-    args += [listing.listed, int(listing.by_number), request, *action]
+    args += [listing.listed, int(listing.by_number), *action, request]
     return ScriptCall("replay", keys, args, lambda reply: Replayed(reply[0], str(reply[1]) if len(reply) > 1 else ""))
 
 

@@ -6,9 +6,9 @@
 -- ARGV[4] posts: 1 if it posts webhooks, so that it may start a courier
 -- ARGV[5] keys: names of the encryption keys that it has, separated by spaces; '': none
 -- reply   {wakeup, next_ms, lost, expired, configured, now_ms, courier, action}; wakeup: nonce with which the caller
---         must start a pump, '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many
---         leases and jobs ended; configured: 0 if the budget has no readable settings: without them nothing is sent;
---         courier: 1 if the caller must start a courier; action: 1 if it may go on with a bulk action
+--         must start a pump, '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how
+--         many leases and jobs ended; configured: 0 if the budget has no readable settings: without them nothing is
+--         sent; courier: 1 if the caller must start a courier; action: 1 if it may go on with a bulk action
 -- keeps   what a newer version wrote stays as it is; requests of final jobs are removed in time; a lost lease makes its
 --         job `maybe_sent`; every job expires, held or not
 -- uses: attempts cancel_sweep clock_step counts history holds listing paging pump_requests purge recipients records
