@@ -14,11 +14,8 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Errors of outbound-chat</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-top: 1px solid #ccc }
-:target { background: #fff3c4; color: #000 }
-</style>
+<link rel="icon" href="favicon.png">
+<link rel="stylesheet" href="errors.css">
 </head>
 <body>
 <h1>Errors</h1>

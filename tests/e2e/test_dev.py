@@ -23,7 +23,7 @@ from tests.support.harness import Harness, data_of, number
 from tests.support.tagged import TAG, tagged
 from tests.support.waiting import wait_until
 
-FREE_PORTS = ("--port", "0", "--sandbox-port", "0")
+FREE_PORTS = ("--port", "0", "--sandbox-port", "0", "--http-port", "0")
 BROKEN = "demo-broken"
 
 

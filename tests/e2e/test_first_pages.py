@@ -22,7 +22,7 @@ QUICKSTART = DOCS / "quickstart.md"
 EXAMPLE = "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"
 DEV = ["outbound-chat", "dev"]
 EXPORT = "OUTBOUND_CHAT_CONFIG=$PWD/.outbound-chat/outbound-chat.toml"
-FREE_PORTS = ("--port", "0", "--sandbox-port", "0")
+FREE_PORTS = ("--port", "0", "--sandbox-port", "0", "--http-port", "0")
 """In place of the fixed ports, which another program of this machine may have."""
 EXITS = {"+12025550140": 1, "+12025550144": 4}
 """Numbers that fail, as the page says."""

@@ -125,6 +125,7 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
         "health": _asked("/healthz", TEXT),
         "readiness": _asked("/readyz", TEXT),
         "metrics": _asked("/metrics", TEXT),
+        "readAudit": [("GET", "/v1/audit", {"params": {"limit": 500}}), *_asked("/v1/audit", "cursor", "limit", TEXT)],
     }
 
 

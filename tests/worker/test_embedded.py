@@ -11,7 +11,7 @@ from outbound_chat.listening import CannotListen
 from outbound_chat_worker.local.embedded import EmbeddedServer, EmbeddedServerError
 from tests.support.harness import Harness
 
-FREE_PORTS = ("--port", "0", "--sandbox-port", "0")
+FREE_PORTS = ("--port", "0", "--sandbox-port", "0", "--http-port", "0")
 
 
 @pytest.fixture
