@@ -138,6 +138,10 @@ class Keyring:
             return None
         return spent.of_request(place) if key.rate else None
 
+    async def all(self) -> list[ApiKey]:
+        """Returns all keys, in no particular order."""
+        return await self._store.run(scripts.read_keys(self._keys))
+
     async def spend(self, key: ApiKey, requests: int) -> Spent:
         """Counts several requests of a key at once."""
         return await self._store.run(scripts.spend_key(self._keys, key.id, key.rate, requests))

@@ -25,18 +25,47 @@ async function poll() {
   if (paused || document.hidden) return;
   const say = updates.querySelector("span");
   try {
-    const answer = await fetch(location.href, { headers: { "HX-Request": "true" }, cache: "no-store" });
+    const whole = plots.length && Date.now() - drawn > 60000;
+    const answer = await fetch(location.href, { headers: whole ? {} : { "HX-Request": "true" }, cache: "no-store" });
     if (answer.status === 401 || answer.redirected) location.reload();
     if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("#live");
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     localize(page);
-    Idiomorph.morph(live, page.innerHTML, { morphStyle: "innerHTML", ignoreActiveValue: true });
+    Idiomorph.morph(live, page.querySelector("#live").innerHTML, { morphStyle: "innerHTML", ignoreActiveValue: true });
+    if (whole) draw(page);
     say.textContent = "";
   } catch (error) {
     const words = `No updates: ${error.message}. Trying again.`;
     if (say.textContent !== words) say.textContent = words;
   }
   if (!paused) timer = setTimeout(poll, POLL_MS);
+}
+
+// Draws each chart from its own table, whose heads give the names and colors. Values are per minute, since the last row
+// may be short; a row that is too long is a time in which no worker ran, and is a gap. `page`: has newer tables.
+const LINES = [["┈┈┈", [2, 2]], ["━━━", []], ["╍╍╍", [9, 3]], ["· · ·", [3, 6]], ["━ · ━", [12, 4, 3, 4]]];
+let [plots, drawn] = [[], 0];
+function draw(page = document) {
+  for (const plot of plots) plot.destroy();
+  const tables = page.querySelectorAll("figure table");
+  plots = [...document.querySelectorAll("figure")].map((figure, chart) => {
+    figure.querySelector("table").replaceWith(tables[chart]);
+    const { hours, step } = figure.dataset;
+    const rows = [...tables[chart].tBodies[0].rows].reverse().map(({ cells: [first, ...cells] }) => (
+      [Date.parse(first.firstChild.dateTime) / 1000, ...cells.map((cell) => Number(cell.textContent.replaceAll(",", "")))]));
+    const lines = [...tables[chart].tHead.rows[0].cells].slice(2).map((head, i) => (
+      { label: `${head.textContent} ${LINES[i][0]}`, stroke: getComputedStyle(head).color, width: 2, dash: LINES[i][1], points: { size: 3 } }));
+    const values = lines.map((_, i) => rows.map(([, minutes, ...counts]) => (minutes < 2 * step ? counts[i] / minutes : null)));
+    const clock = new Intl.DateTimeFormat(undefined, { weekday: hours > 24 ? "short" : undefined, hour: "2-digit", minute: "2-digit" });
+    const time = (_, seconds) => (seconds ? clock.format(seconds * 1000) : "-");
+    const axis = { stroke: getComputedStyle(figure).color, grid: { stroke: "#8884", width: 1 } };
+    drawn = Date.now();
+    return new uPlot({
+      width: figure.clientWidth, height: 220, cursor: { drag: { x: false } }, series: [{ label: "Time", value: time }, ...lines],
+      axes: [{ ...axis, space: 90, values: (_, all) => all.map((one) => time(_, one)) }, axis],
+      scales: { x: { range: () => [drawn / 1000 - hours * 3600, drawn / 1000] }, y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
+    }, [rows.map(([at]) => at), ...values], (plot, ready) => { figure.lastElementChild.before(plot.root); ready(); });
+  });
 }
 
 if (live) {
@@ -52,6 +81,11 @@ if (live) {
 }
 
 localize(document);
+if (window.uPlot) {
+  draw();
+  addEventListener("resize", () => draw());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
+}
 // What was done is said once, and not again when the page is loaded again.
 const here = new URL(location.href);
 if (here.searchParams.has("done")) {
