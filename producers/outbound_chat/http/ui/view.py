@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
@@ -66,6 +67,16 @@ class View:
     def may(self, scope: str) -> bool:
         """Whether the key has the scope: pages offer nothing that would be refused."""
         return scope in self.principal.scopes
+
+    def chosen(self, *names: str) -> dict[str, str]:
+        """Returns the filter in the URL, with the first budget if it names none."""
+        first = {"budget": min(self.service.settings.budgets)}
+        return first | {name: value for name, value in self.query.items() if name in {"budget", *names}}
+
+    def same(self, **changes: str | None) -> str:
+        """Returns a link to this page with other parameters; None leaves one out."""
+        given = {**self.query, "done": None, "n": None, **changes}
+        return "?" + urlencode({name: value for name, value in given.items() if value is not None})
 
     @property
     def whole(self) -> bool:
