@@ -12,7 +12,7 @@ from outbound_chat.store.scripts import DeadCursor
 if TYPE_CHECKING:
     from outbound_chat.model.jobs import Job, JobState
 
-DEAD_PAGE = 500
+DEAD_PAGE, MOST_LOOKED = 500, 10_000
 
 
 class ScopedDeadLetters(Scoped):
@@ -37,19 +37,21 @@ class ScopedDeadLetters(Scoped):
         following = str(DeadCursor.after(jobs[limit - 1])) if len(jobs) > limit else None
         return DeadLetters(jobs=tuple(jobs[:limit]), cursor=following)
 
-    async def matching(self, chosen: Mapping[str, Any], cursor: str | None) -> DeadLetters:
-        """Reads jobs of a state and code at once, and returns those of the sender and tenant: a few, or none."""
-        own = self._restrictions.own_filter(chosen)
-        rest = {name: own[name] for name in ("sender", "tenant") if name in own}
-        read = {name: value for name, value in own.items() if name not in rest}
-        limit = DEAD_PAGE if rest or self._restrictions.any else 100
-        page = await self._client.dead_letters(limit=limit, cursor=cursor, **read)
-        seen = filter(self._restrictions.show, page.jobs)
-        jobs = tuple(job for job in seen if all(getattr(job, name) == rest[name] for name in rest))
-        # Not the id of a job that the key may not see; what ended in the same millisecond is listed twice.
-        if page.cursor and self._restrictions.any:
-            return DeadLetters(jobs=jobs, cursor=str(DeadCursor.parse(page.cursor)._replace(local_id="Z")))
-        return DeadLetters(jobs=jobs, cursor=page.cursor)
+    async def matching(self, chosen: Mapping[str, Any], cursor: str | None, limit: int) -> DeadLetters:
+        """Returns a page of those among the next `MOST_LOOKED` of a state and code, so that it has a fixed cost."""
+        own = self._restrictions.own_list(chosen)
+        rest = {name: chosen[name] for name in ("sender", "tenant") if name in chosen}
+        read = {name: own[name] for name in own if name not in {"sender", "tenant"}}
+        jobs: list[Job] = []
+        for _ in range(MOST_LOOKED // DEAD_PAGE):
+            page = await self._client.dead_letters(limit=DEAD_PAGE, cursor=cursor, **read)
+            seen = filter(self._restrictions.show, page.jobs)
+            jobs += (job for job in seen if all(getattr(job, name) == rest[name] for name in rest))
+            cursor = page.cursor
+            if cursor is None or len(jobs) > limit:
+                break
+        following = str(DeadCursor.after(jobs[limit - 1])) if len(jobs) > limit else None  # as above
+        return DeadLetters(jobs=tuple(jobs[:limit]), cursor=following)
 
     async def counts(self, budget: str) -> Mapping[tuple["JobState", str], int]:
         """Counts all jobs of a budget by state and code. Requires a key without restrictions."""

@@ -34,7 +34,7 @@ DONE = {
     "released": "The hold has ended.",
     "not_held": "No person holds it.",
     "cancelled": "Cancelled. What is being sent now may still arrive.",
-    "replayed": "This is the new job.",
+    "new_job": "This is the new job.",
     "replaying": "Workers replay them. You may close this page.",
     "stopped": "Stopped. What was replayed remains so.",
 }

@@ -12,7 +12,6 @@ from outbound_chat.http.ui.rendering import HEADERS
 from outbound_chat.http.ui.view import View, page
 from outbound_chat.model.api_keys import Scope
 from outbound_chat.model.batches import Batch, batch_state, failed, is_held
-from outbound_chat.model.jobs import ACTIVE
 from outbound_chat.rows.results import RESULT_COLUMNS, values_of
 
 BATCHES, ROWS, ROWS_OF_PART = 20, 50, 500
@@ -29,10 +28,8 @@ async def batches(view: View) -> Response:
         # Those of a list have no predictions.
         return await asyncio.gather(*(view.scoped.batches.status(one.id) for one in found.batches)), found.cursor
 
-    found, following = await view.shared(f"batches {chosen} {cursor}", load)
-    return view.render(
-        "batches.html", chosen=chosen, batches=found, following=following, state=batch_state, failed=failed
-    )
+    found, more = await view.shared(f"batches {chosen} {cursor}", load)
+    return view.render("batches.html", chosen=chosen, batches=found, more=more, state=batch_state, failed=failed)
 
 
 @page("/batches/{id}", Scope.READ)
@@ -45,17 +42,15 @@ async def batch(view: View) -> Response:
         return await asyncio.gather(read.status(id_), read.jobs(id_, state, cursor, ROWS))
 
     one, jobs = await view.shared(f"batch {id_} {state} {cursor}", load)
-    waiting = {name: number for name, number in one.counts.items() if number and name in ACTIVE}
-    given = {"batch": one, "words": batch_state(one), "held": is_held(one), "waiting": waiting}
-    return view.render("batch.html", jobs=jobs, state=state, **given)
+    return view.render("batch.html", batch=one, jobs=jobs, state=state, words=batch_state(one), held=is_held(one))
 
 
 @page("/batches/{id}/cancel", Scope.OPERATE, method="POST")
 async def cancel(view: View) -> Response:
     """Cancels it, or its jobs of a state."""
     id_, state = view.path["id"], (await view.form()).get("state")
-    batches = view.scoped.batches
-    await (batches.cancel_part(id_, {"state": state}) if state else batches.cancel(id_))
+    read = view.scoped.batches
+    await (read.cancel_part(id_, {"state": state}) if state else read.cancel(id_))
     return view.done(f"batches/{id_}", "cancelled")
 
 
@@ -66,20 +61,16 @@ async def export(view: View) -> Response:
     first = await view.scoped.batches.jobs(id_, state, None, ROWS_OF_PART)  # what it raises has a page
 
     async def parts() -> AsyncIterator[str]:
-        found = first
-        yield _csv([RESULT_COLUMNS])
+        found, rows = first, list[Iterable[Any]]([RESULT_COLUMNS])
         while True:
-            yield _csv(values_of(job) for job in found.jobs if state or job.final)
+            text = StringIO(newline="")
+            rows += [values_of(job) for job in found.jobs if state or job.final]
+            csv.writer(text, lineterminator="\n").writerows(rows)
+            yield text.getvalue()
             if found.cursor is None:
                 return
             await view.principal.restrictions.check()
-            found = await view.scoped.batches.jobs(id_, state, found.cursor, ROWS_OF_PART)
+            found, rows = await view.scoped.batches.jobs(id_, state, found.cursor, ROWS_OF_PART), []
 
     headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{id_}.csv"'}
     return StreamingResponse(parts(), headers=headers, media_type="text/csv")
-
-
-def _csv(rows: Iterable[Iterable[Any]]) -> str:
-    text = StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

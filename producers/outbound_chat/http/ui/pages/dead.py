@@ -7,6 +7,7 @@ from starlette.responses import Response
 from outbound_chat.http.ui.view import View, page
 from outbound_chat.model.api_keys import Scope
 
+PAGE = 100
 FILTER = ("state", "code", "sender", "tenant")
 
 
@@ -14,7 +15,7 @@ FILTER = ("state", "code", "sender", "tenant")
 async def dead(view: View) -> Response:
     """Lists them. Counts are those of the page, unless the key sees all of a budget, and looks at all."""
     chosen, read = view.chosen(*FILTER), view.scoped.dead_letters
-    found = await read.matching(chosen, view.query.get("cursor"))
+    found = await read.matching(chosen, view.query.get("cursor"), PAGE)
     exact = view.whole and not chosen.keys() & {"sender", "tenant"}
     here = Counter((one.state, one.error.code) for one in found.jobs if one.error)
     counts = await read.counts(chosen["budget"]) if exact else here
@@ -39,5 +40,4 @@ async def actions(view: View) -> Response:
 @page("/actions/{id}/stop", Scope.OPERATE, method="POST")
 async def stop(view: View) -> Response:
     """Stops one."""
-    await view.scoped.actions.stop(view.path["id"])
-    return view.done("actions", "stopped")
+    return view.done("actions", "stopped" if await view.scoped.actions.stop(view.path["id"]) else "")

@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from outbound_chat.http.routes.budgets import SCOPES
 from outbound_chat.http.ui.view import View, faults_of, page
 from outbound_chat.model.api_keys import Scope
 from outbound_chat.model.errors import InvalidJob
@@ -13,7 +14,7 @@ async def holds(view: View) -> Response:
     """Lists them. A form holds or releases; that of a batch leads back to its page."""
     form, errors = {"scope": "", "name": "", "reason": "", **await view.form()}, dict[str, str]()
     if view.request.method == "POST":
-        target = {form["scope"]: form["name"]}
+        target = {form["scope"] if form["scope"] in SCOPES else SCOPES[0]: form["name"]}
         back = f"batches/{form['name']}" if "back" in form else "holds"
         try:
             if "release" in form:
@@ -23,4 +24,4 @@ async def holds(view: View) -> Response:
         except InvalidJob as error:
             errors |= faults_of(error)
     found = await view.shared("holds", view.scoped.holds.all)
-    return view.render("holds.html", 400 if errors else 200, holds=found, form=form, errors=errors)
+    return view.render("holds.html", 400 if errors else 200, holds=found, scopes=SCOPES, form=form, errors=errors)

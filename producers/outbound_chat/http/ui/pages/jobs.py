@@ -32,7 +32,7 @@ async def replay(view: View) -> Response:
         new = await view.scoped.jobs.replay(view.path["id"], force="force" in await view.form(), changes={})
     except DuplicateRisk:
         return view.done(f"jobs/{view.path['id']}?risk=1")
-    return view.done(f"jobs/{new.id}", "replayed")
+    return view.done(f"jobs/{new.id}", "new_job")
 
 
 @page("/find", Scope.READ, method="POST")
