@@ -37,7 +37,7 @@ class ScopedDeadLetters(Scoped):
         following = str(DeadCursor.after(jobs[limit - 1])) if len(jobs) > limit else None
         return DeadLetters(jobs=tuple(jobs[:limit]), cursor=following)
 
-    async def matching(self, chosen: Mapping[str, Any], cursor: str | None, limit: int) -> DeadLetters:
+    async def matching(self, chosen: Mapping[str, Any], cursor: str | None, limit: int = 100) -> DeadLetters:
         """Returns a page of those among the next `MOST_LOOKED` of a state and code, so that it has a fixed cost."""
         own = self._restrictions.own_list(chosen)
         rest = {name: chosen[name] for name in ("sender", "tenant") if name in chosen}

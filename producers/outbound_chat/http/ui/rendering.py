@@ -36,11 +36,9 @@ DONE = {
     "cancelled": "Cancelled. What is being sent now may still arrive.",
     "new_job": "This is the new job.",
     "replaying": "Workers replay them. You may close this page.",
-    "stopped": "Stopped. What was replayed remains so.",
 }
 """What a page says after an action, by the name that its URL has; `{n}` is a number of jobs, numbers or webhooks."""
 MOST_DIGITS = 12
-_CODE = re.compile(r'<tr id="attempt-(\w+)">' + "<td>(.*?)</td>" * 5)
 
 
 def path_of(request: Request) -> str:
@@ -95,7 +93,8 @@ def _duration(seconds: float) -> str:
 def advice() -> dict[str, str]:
     """Returns what to do about each code of an attempt, in plain text, from the page of errors."""
     page = files("outbound_chat.http").joinpath("errors.html").read_text()
-    return {code: Markup(cells[-1]).striptags() for code, *cells in _CODE.findall(page)}  # noqa: S704  # our own
+    rows = re.findall(r'<tr id="attempt-(\w+)">' + "<td>(.*?)</td>" * 5, page)
+    return {code: Markup(cells[-1]).striptags() for code, *cells in rows}  # noqa: S704  # our own
 
 
 _templates = Environment(
@@ -103,6 +102,7 @@ _templates = Environment(
     lstrip_blocks=True,
 )  # fmt: skip
 _templates.filters |= {"time": _time, "ago": _ago, "number": _number, "duration": _duration}
+_templates.globals["m"] = _templates.get_template("macros.html").module
 
 
 def render(request: Request, template: str, data: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:

@@ -7,7 +7,6 @@ from starlette.responses import Response
 from outbound_chat.http.ui.view import View, page
 from outbound_chat.model.api_keys import Scope
 
-PAGE = 100
 FILTER = ("state", "code", "sender", "tenant")
 
 
@@ -15,7 +14,7 @@ FILTER = ("state", "code", "sender", "tenant")
 async def dead(view: View) -> Response:
     """Lists them. Counts are those of the page, unless the key sees all of a budget, and looks at all."""
     chosen, read = view.chosen(*FILTER), view.scoped.dead_letters
-    found = await read.matching(chosen, view.query.get("cursor"), PAGE)
+    found = await read.matching(chosen, view.query.get("cursor"))
     exact = view.whole and not chosen.keys() & {"sender", "tenant"}
     here = Counter((one.state, one.error.code) for one in found.jobs if one.error)
     counts = await read.counts(chosen["budget"]) if exact else here
@@ -24,10 +23,10 @@ async def dead(view: View) -> Response:
 
 @page("/dead/replay", Scope.OPERATE, method="POST")
 async def replay(view: View) -> Response:
-    """Starts the replay of all that match."""
+    """Starts the replay of all that match. One that might text a customer twice is left to the page of its job."""
     form = await view.form()
     chosen = {name: form[name] for name in ("budget", *FILTER) if name in form}
-    await view.scoped.actions.start_replay(chosen, force="force" in form)
+    await view.scoped.actions.start_replay(chosen)
     return view.done("actions", "replaying")
 
 
@@ -40,4 +39,5 @@ async def actions(view: View) -> Response:
 @page("/actions/{id}/stop", Scope.OPERATE, method="POST")
 async def stop(view: View) -> Response:
     """Stops one."""
-    return view.done("actions", "stopped" if await view.scoped.actions.stop(view.path["id"]) else "")
+    await view.scoped.actions.stop(view.path["id"])
+    return view.done("actions", "stopped")

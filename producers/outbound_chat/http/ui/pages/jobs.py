@@ -8,8 +8,6 @@ from outbound_chat.http.ui.view import View, page
 from outbound_chat.model.api_keys import Scope
 from outbound_chat.model.errors import DuplicateRisk, InvalidJob
 
-FOUND = 50
-
 
 @page("/jobs/{id}", Scope.READ)
 async def job(view: View) -> Response:
@@ -45,5 +43,5 @@ async def find(view: View) -> Response:
     by = "to" if wanted.startswith("+") else "idempotency_key"
     with suppress(InvalidJob):  # what is no key, or numbers that are not listed
         for budget in () if jobs else sorted(view.service.settings.budgets):
-            jobs += (await view.scoped.jobs.page({"budget": budget, by: wanted}, None, FOUND)).jobs
+            jobs += (await view.scoped.jobs.page({"budget": budget, by: wanted}, None, 50)).jobs
     return view.done(f"jobs/{jobs[0].id}") if len(jobs) == 1 else view.render("find.html", jobs=jobs, by=by)
