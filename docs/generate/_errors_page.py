@@ -5,7 +5,8 @@ import re
 from markdown_it import MarkdownIt
 
 HTTP = "Codes of HTTP answers"
-SECTIONS = (HTTP, "Codes of a refused request", "Codes of attempts")
+ATTEMPTS = "Codes of attempts"
+SECTIONS = (HTTP, "Codes of a refused request", ATTEMPTS)
 """What those who call over HTTP meet, in the order of the page."""
 
 _PAGE = """<!doctype html>
@@ -37,6 +38,8 @@ def _section(name: str, part: str) -> str:
     html = str(MarkdownIt().enable("table").render(plain))
     html = html.replace("<h2>", f'<h2 id="{name.lower().replace(" ", "-")}">')
     html = re.sub(r">\n(?=</?t[dh]|</tr)", ">", html)
-    if name == HTTP:
-        html = re.sub(r"<tr><td><code>(\w+)</code>", r'<tr id="\1"><td><code>\1</code>', html)
+    # A code may be of both; `type` of problems names those of HTTP.
+    prefix = {HTTP: "", ATTEMPTS: "attempt-"}.get(name)
+    if prefix is not None:
+        html = re.sub(r"<tr><td><code>(\w+)</code>", rf'<tr id="{prefix}\1"><td><code>\1</code>', html)
     return html

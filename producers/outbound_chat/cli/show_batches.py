@@ -7,7 +7,7 @@ from rich.text import Text
 from outbound_chat.cli.output import when
 from outbound_chat.cli.show_jobs import COLOURS
 from outbound_chat.cli.tables import make_table, print_record, print_table, time_cell
-from outbound_chat.model.batches import Batch
+from outbound_chat.model.batches import Batch, batch_state, failed, is_held
 from outbound_chat.model.jobs import JobState
 
 
@@ -60,23 +60,6 @@ def deliveries_of(batch: Batch) -> str:
     """
     known = [(state, number) for state, number in batch.deliveries.items() if number]
     return ", ".join(f"{number:,} {state}" for state, number in reversed(known))
-
-
-def batch_state(batch: Batch) -> str:
-    """Returns `open` while rows are being added, `in progress` while any job waits or runs, then `final`; `held` before
-    the end while somebody holds it.
-    """
-    return "final" if batch.final else "held" if is_held(batch) else "in progress" if batch.closed else "open"
-
-
-def failed(batch: Batch) -> int:
-    """Returns how many of its jobs failed, expired, are uncertain or can't be read: all but the sent and cancelled."""
-    return batch.accepted - batch.remaining - batch.counts[JobState.SENT] - batch.counts[JobState.CANCELLED]
-
-
-def is_held(batch: Batch) -> bool:
-    """Whether somebody holds it; else it has no end for another reason, such as that no worker runs."""
-    return "hold" in batch.held_by
 
 
 def outlook_of(batch: Batch, *, brief: bool = False) -> str:

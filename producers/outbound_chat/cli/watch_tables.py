@@ -10,9 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from outbound_chat.cli.output import when
-from outbound_chat.cli.show_batches import batch_state, failed, is_held
 from outbound_chat.cli.watch_snapshot import Snapshot
-from outbound_chat.model.batches import Batch
+from outbound_chat.model.batches import Batch, batch_state, failed, is_held
 from outbound_chat.model.durations import after
 from outbound_chat.model.operations import BudgetStatus, LaneStatus
 from outbound_chat.model.why import WaitReason

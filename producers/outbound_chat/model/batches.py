@@ -62,6 +62,23 @@ class Batch:
         return sum(self.counts.get(state, 0) for state in ACTIVE)
 
 
+def batch_state(batch: Batch) -> str:
+    """Returns `open` while rows are being added, `in progress` while any job waits or runs, then `final`; `held` before
+    the end while somebody holds it.
+    """
+    return "final" if batch.final else "held" if is_held(batch) else "in progress" if batch.closed else "open"
+
+
+def failed(batch: Batch) -> int:
+    """Returns how many of its jobs failed, expired, are uncertain or can't be read: all but the sent and cancelled."""
+    return batch.accepted - batch.remaining - batch.counts[JobState.SENT] - batch.counts[JobState.CANCELLED]
+
+
+def is_held(batch: Batch) -> bool:
+    """Whether somebody holds it; else it has no end for another reason, such as that no worker runs."""
+    return "hold" in batch.held_by
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStart:
     """How `enqueue_batch` starts, reported before its first row is accepted."""

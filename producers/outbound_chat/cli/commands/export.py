@@ -3,7 +3,6 @@
 import json
 import sys
 from contextlib import ExitStack, closing
-from datetime import datetime
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal
 
@@ -17,12 +16,9 @@ from outbound_chat.cli.progress import rows_progress
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.rows import Form
+from outbound_chat.rows.results import RESULT_COLUMNS, row_of, values_of
 from outbound_chat_config import load_settings
 
-COLUMNS = (
-    *("id", "row", "state", "code", "contact_id", "attempts", "created_at", "finished_at"),
-    *("contact_ended_at", "contact_reason", "delivery", "delivery_basis", "delivery_code"),
-)
 Format = Literal["csv", "jsonl"]
 
 
@@ -75,7 +71,7 @@ def export(
         show = stack.enter_context(rows_progress("export", last.accepted + last.rejected, quiet=output is None))
         for job in (one for one in chat.each_batch_job(batch, state) if state or one.final):
             writer.write(job)
-            show(_row_of(job), writer.written)
+            show(row_of(job), writer.written)
         file.flush()
     talk.print(f"{writer.written:,} written{f' to {output}' if output else ''}")
 
@@ -95,10 +91,6 @@ def _joined(chat: OutboundChat, batch: str, path: Path, form: Form) -> JobFile:
     raise typer.BadParameter(f"{reason}. Nothing was written", param_hint="--join")
 
 
-def _row_of(job: Job) -> int:
-    return int(job.id.rpartition("-")[2])
-
-
 class _Writer:
     """Writes jobs, with the rows of their file if it is given, which come in the same order."""
 
@@ -108,7 +100,7 @@ class _Writer:
         self._rows = rows
         self._unread = rows.rows() if rows else iter(())
         # Columns that begin with _ are ignored if the file is sent again, and hide none of its own.
-        self._columns = [f"_{name}" if rows else name for name in COLUMNS]
+        self._columns = [f"_{name}" if rows else name for name in RESULT_COLUMNS]
         self._theirs = [name for name in rows.columns if name not in self._columns] if rows else []
         self._csv = table
         if self._csv:
@@ -116,12 +108,8 @@ class _Writer:
 
     def write(self, job: Job) -> None:
         """Writes one job."""
-        error = job.error
-        times = (_iso(job.created_at), _iso(job.finished_at), _iso(job.contact.ended_at if job.contact else None))
-        values = (job.id, _row_of(job), job.state.value, error.code if error else None, job.contact_id, job.attempts)
-        facts = (job.contact.reason if job.contact else None, *_delivery_of(job))
-        ours = dict(zip(self._columns, (*values, *times, *facts), strict=True))
-        cells = self._cells_of(_row_of(job)) if self._rows else {}
+        ours = dict(zip(self._columns, values_of(job), strict=True))
+        cells = self._cells_of(row_of(job)) if self._rows else {}
         if self._csv:
             self._csv.write([*(cells.get(name, "") for name in self._theirs), *map(_cell, ours.values())])
         else:
@@ -133,16 +121,6 @@ class _Writer:
         if found is None:
             raise typer.BadParameter(f"has no row {number}: the file changed while it was read", param_hint="--join")
         return dict(found.cells)
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat(timespec="milliseconds") if at else None
-
-
-def _delivery_of(job: Job) -> tuple[str | None, ...]:
-    """Returns what is known, `unknown` for most of the jobs that were sent; nothing for the others."""
-    known = job.delivery
-    return (known.state.value, known.basis.value, known.code) if job.state is JobState.SENT else (None, None, None)
 
 
 def _cell(value: object) -> object:

@@ -62,8 +62,8 @@ class ScopedBatches(Scoped):
                 checked = time.monotonic()
             yield row
 
-    async def page(self, chosen: Mapping[str, Any], cursor: str | None, limit: int) -> BatchPage:
-        """Returns a page of batches."""
+    async def page(self, chosen: Mapping[str, Any], cursor: str | None, limit: int, *, fill: bool = True) -> BatchPage:
+        """Returns a page of batches. Without `fill` it may be short, since it is read at once."""
         own = self._restrictions.own_list(chosen)
         if not self._restrictions.any:
             return await self._client.batches(cursor=cursor, limit=limit, **own)
@@ -73,7 +73,7 @@ class ScopedBatches(Scoped):
             page = await self._client.batches(cursor=cursor, limit=limit - len(found), **own)
             found += page.batches
             cursor = page.cursor
-            if cursor is None or len(found) == limit:
+            if cursor is None or len(found) == limit or not fill:
                 return BatchPage(batches=tuple(found), cursor=cursor)
 
     async def status(self, batch_id: str) -> Batch:

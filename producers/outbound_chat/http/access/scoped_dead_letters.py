@@ -5,7 +5,11 @@ from typing import Any
 
 from outbound_chat.http.access.audit import Scoped
 from outbound_chat.model.actions import BulkAction
+from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import DeadLetters
+from outbound_chat.store.scripts import DeadCursor
+
+DEAD_PAGE, MOST_LOOKED = 500, 10_000
 
 
 class ScopedDeadLetters(Scoped):
@@ -14,6 +18,28 @@ class ScopedDeadLetters(Scoped):
     async def page(self, chosen: Mapping[str, Any], *, limit: int, cursor: str | None) -> DeadLetters:
         """Returns a page of failed and uncertain jobs."""
         return await self._client.dead_letters(limit=limit, cursor=cursor, **self._restrictions.own_list(chosen))
+
+    async def matching(self, chosen: Mapping[str, Any], cursor: str | None, limit: int = 100) -> DeadLetters:
+        """Returns a page of those among the next `MOST_LOOKED` of a state and code, so that it has a fixed cost."""
+        own = self._restrictions.own_list(chosen)
+        rest = {name: chosen[name] for name in ("sender", "tenant") if name in chosen}
+        read = {name: own[name] for name in own if name not in {"sender", "tenant"}}
+        jobs: list[Job] = []
+        for _ in range(MOST_LOOKED // DEAD_PAGE):
+            page = await self._client.dead_letters(limit=DEAD_PAGE, cursor=cursor, **read)
+            seen = filter(self._restrictions.show, page.jobs)
+            jobs += (job for job in seen if all(getattr(job, name) == rest[name] for name in rest))
+            cursor = page.cursor
+            if cursor is None or len(jobs) > limit:
+                break
+        # The store's cursor names the last job that it read, which the key may not see.
+        following = str(DeadCursor.after(jobs[limit - 1])) if len(jobs) > limit else None
+        return DeadLetters(jobs=tuple(jobs[:limit]), cursor=following)
+
+    async def counts(self, budget: str) -> Mapping[tuple[JobState, str], int]:
+        """Counts all jobs of a budget by state and code. Requires a key without restrictions."""
+        self._restrictions.require_none()
+        return await self._client.count_dead(budget)
 
 
 class ScopedActions(Scoped):

@@ -1,6 +1,7 @@
 """Turns templates into responses: links, times and headers that all pages have in common."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -29,6 +30,12 @@ HEADERS = {
 TYPES = {"css": "text/css", "js": "text/javascript", "LICENSE": "text/plain"}
 DONE = {
     "signed_out": "You are signed out.",
+    "held": "Nothing of it is sent until it is released.",
+    "released": "The hold has ended.",
+    "not_held": "No person holds it.",
+    "cancelled": "Cancelled. What is being sent now may still arrive.",
+    "new_job": "This is the new job.",
+    "replaying": "Workers replay them. You may close this page.",
 }
 """What a page says after an action, by the name that its URL has; `{n}` is a number of jobs, numbers or webhooks."""
 MOST_DIGITS = 12
@@ -82,11 +89,20 @@ def _duration(seconds: float) -> str:
     return length_of(timedelta(seconds=seconds))
 
 
+@cache
+def advice() -> dict[str, str]:
+    """Returns what to do about each code of an attempt, in plain text, from the page of errors."""
+    page = files("outbound_chat.http").joinpath("errors.html").read_text()
+    rows = re.findall(r'<tr id="attempt-(\w+)">' + "<td>(.*?)</td>" * 5, page)
+    return {code: Markup(cells[-1]).striptags() for code, *cells in rows}  # noqa: S704  # our own
+
+
 _templates = Environment(
     loader=PackageLoader("outbound_chat.http.ui"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
     lstrip_blocks=True,
 )  # fmt: skip
 _templates.filters |= {"time": _time, "ago": _ago, "number": _number, "duration": _duration}
+_templates.globals["m"] = _templates.get_template("macros.html").module
 
 
 def render(request: Request, template: str, data: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:
@@ -96,6 +112,7 @@ def render(request: Request, template: str, data: Mapping[str, Any], *, status: 
         "url": lambda to: link(request, to),
         "asset": lambda name: f"{link(request, 'static/' + name)}?v={static_file(name)[2]}",
         "path": path,
+        "advice": advice(),
         "layout": "fragment.html" if request.headers.get("hx-request") else "layout.html",
         "notice": _notice(request),
         **data,

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
@@ -69,6 +70,16 @@ class View:
         """Whether the key has the scope: pages offer nothing that would be refused."""
         return scope in self.principal.scopes
 
+    def chosen(self, *names: str) -> dict[str, str]:
+        """Returns the filter in the URL, with the first budget if it names none."""
+        first = {"budget": min(self.service.settings.budgets)}
+        return first | {name: value for name, value in self.query.items() if name in {"budget", *names}}
+
+    def same(self, **changes: str | None) -> str:
+        """Returns a link to this page with other parameters; None leaves one out."""
+        given = {**self.query, "done": None, "n": None, **changes}
+        return "?" + urlencode({name: value for name, value in given.items() if value is not None})
+
     @property
     def whole(self) -> bool:
         """Whether the key is not restricted to a tenant or to senders."""
@@ -84,6 +95,8 @@ class View:
 
     async def shared(self, name: str, load: Callable[[], Awaitable[T]], seconds: float = 1.0) -> T:
         """Returns what `load` returned to anybody with the same key in the last second, and calls it otherwise."""
+        if "done" in self.query:  # what was read before an action is old
+            return await load()
         who = self.request.scope.get(KEY_ID, "")
         return await self.service.snapshots.get((who, name), load, seconds)
 

@@ -1,0 +1,47 @@
+"""One job: its life, why it waits or what happened to it. And how it is found."""
+
+from contextlib import suppress
+
+from starlette.responses import Response
+
+from outbound_chat.http.ui.view import View, page
+from outbound_chat.model.api_keys import Scope
+from outbound_chat.model.errors import DuplicateRisk, InvalidJob
+
+
+@page("/jobs/{id}", Scope.READ)
+async def job(view: View) -> Response:
+    """Shows it."""
+    why = await view.shared(f"job {view.path['id']}", lambda: view.scoped.jobs.why(view.path["id"]))
+    return view.render("job.html", job=why.job, why=why)
+
+
+@page("/jobs/{id}/cancel", Scope.OPERATE, method="POST")
+async def cancel(view: View) -> Response:
+    """Cancels it."""
+    await view.scoped.jobs.cancel(view.path["id"])
+    return view.done(f"jobs/{view.path['id']}", "cancelled")
+
+
+@page("/jobs/{id}/replay", Scope.OPERATE, method="POST")
+async def replay(view: View) -> Response:
+    """Replays it and shows the new job; or asks again where the customer might be texted twice."""
+    try:
+        new = await view.scoped.jobs.replay(view.path["id"], force="force" in await view.form(), changes={})
+    except DuplicateRisk:
+        return view.done(f"jobs/{view.path['id']}?risk=1")
+    return view.done(f"jobs/{new.id}", "new_job")
+
+
+@page("/find", Scope.READ, method="POST")
+async def find(view: View) -> Response:
+    """Leads to a job or batch by its id or idempotency key. A number stays in the body of the request."""
+    wanted = (await view.form()).get("id", "")
+    jobs = [one for one in (await view.scoped.jobs.statuses([wanted])).values() if one]
+    if not jobs and await view.scoped.batches.shows(wanted):
+        return view.done(f"batches/{wanted}")
+    by = "to" if wanted.startswith("+") else "idempotency_key"
+    with suppress(InvalidJob):  # what is no key, or numbers that are not listed
+        for budget in () if jobs else sorted(view.service.settings.budgets):
+            jobs += (await view.scoped.jobs.page({"budget": budget, by: wanted}, None, 50)).jobs
+    return view.done(f"jobs/{jobs[0].id}") if len(jobs) == 1 else view.render("find.html", jobs=jobs, by=by)
