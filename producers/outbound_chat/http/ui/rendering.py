@@ -29,6 +29,11 @@ HEADERS = {
 }
 TYPES = {"css": "text/css", "js": "text/javascript", "LICENSE": "text/plain"}
 DONE = {
+    "added": "Numbers added to the list: {n}.",
+    "removed": "Numbers removed from the list: {n}.",
+    "repeated": "This was sent before. Nothing was added to its messages: {n}.",
+    "replayed": "Webhooks that will be posted again: {n}.",
+    "sent": "Messages accepted: {n}.",
     "signed_out": "You are signed out.",
     "held": "Nothing of it is sent until it is released.",
     "released": "The hold has ended.",
