@@ -3,11 +3,12 @@
 A page is added by its line.
 """
 
-PAGES: tuple[str, ...] = ()
-
-LATER = (
+PAGES = (
     "",
     "login",
+)
+
+LATER = (
     "batches",
     "batches/{batch}",
     "batches/{hostile}",
