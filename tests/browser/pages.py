@@ -34,5 +34,6 @@ HOSTILE = {
     "jobs/{refused}": "a code",
     "holds": "a reason",
     "keys": "a key",
+    "workers": "a worker",
 }
 """Pages that show `stack.HOSTILE`, and what it is there."""

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from outbound_chat import OutboundChat
 from outbound_chat.model.times import utc_now
-from outbound_chat_worker.sandbox import QUEUE_PATH, EventOptions, Fault, FaultKind, SandboxOptions
+from outbound_chat_worker.sandbox import EventOptions, Fault, FaultKind, SandboxOptions
 from tests.http.conftest import Service, start_service
 from tests.support.harness import number, running_harness, sender
 
-from .stack import INVALID, UNCONFIRMED, make_tokens
+from .stack import INVALID, UNCONFIRMED, events_of, make_tokens
 from .watched import running_browser, sign_in, watched_tab
 
 if TYPE_CHECKING:
@@ -83,11 +83,10 @@ def running_campaigns(folder: Path) -> Iterator[tuple[Service, Campaigns]]:
     faults = (Fault(FaultKind.INTERNAL_ERROR, share=0.03),)
     chats: dict[str, Any] = {"max_chats": MOST_CHATS, "chat_seconds": (20, 60), "events": EventOptions()}
     with running_harness(folder, SandboxOptions(rate=RATE, burst=BURST, faults=faults, **chats)) as stack:
-        url = stack.sandbox.url
         stack.configure(
             budgets={"main": {"rate": RATE, "burst": BURST}},
-            senders={"support": sender(endpoint_url=url, max_open_chats=MOST_CHATS)},
-            contact_events={"queue_url": url + QUEUE_PATH, "region": "us-east-1", "endpoint_url": url},
+            senders={"support": sender(endpoint_url=stack.sandbox.url, max_open_chats=MOST_CHATS)},
+            contact_events=events_of(stack),
             retry={"max_attempts": 3, "base": 0.2, "cap": 1.0},
         )
         service = start_service(stack)

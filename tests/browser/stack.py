@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +16,7 @@ from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.model.api_keys import NewApiKey, Scope
 from outbound_chat.model.times import utc_now
 from outbound_chat.store import Store
-from outbound_chat_worker.sandbox import SandboxOptions
+from outbound_chat_worker.sandbox import QUEUE_PATH, EventOptions
 from tests.http.conftest import Service, start_service
 from tests.support.harness import INSTANCE_ID, UNLIMITED, Harness, number, running_harness, sender
 from tests.support.receiver import Receiver
@@ -90,31 +90,29 @@ def running_rude() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def running_service(folder: Path, sandbox: SandboxOptions = UNLIMITED, **settings: Any) -> Iterator[Service]:
-    """A service and a worker; `settings` on top of the harness's."""
-    with running_harness(folder, sandbox) as stack:
-        stack.configure(**settings)
-        service = start_service(stack)
-        stack.start_worker()
-        yield service
-
-
-@contextlib.contextmanager
 def running_seed(folder: Path) -> Iterator[Seed]:
     """A stack with everything; the last thing waits for its end."""
-    with running_harness(folder) as stack, running_rude() as rude, Receiver() as receiver:
+    sandbox = replace(UNLIMITED, chat_seconds=(0.5, 1.0), events=EventOptions())
+    with running_harness(folder, sandbox) as stack, running_rude() as rude, Receiver() as receiver:
         receiver.respond = lambda _: (410, {})
         own = {"instance_id": INSTANCE_ID.replace("0a", "ff"), "budget": "spare"}
         stack.configure(
             budgets={"main": {"rate": 5_000.0, "burst": 500}, "spare": {"rate": 100.0, "burst": 5}},
             senders={**stack.values["senders"], "rude": sender(endpoint_url=rude, **own)},
+            contact_events=events_of(stack),
             retry={"max_attempts": 3, "base": 0.05, "cap": 0.5},
             webhooks={"secrets": ["whsec_" + "A" * 32], "allow_private": True, "base": 0.1, "cap": 0.3},
         )
         service = start_service(stack)
-        stack.start_worker()
+        stack.start_worker("-n", f"{HOSTILE}@host")
         chat = stack.chat()
         yield Seed(service, chat, _fill(chat, receiver.url), _numbers(), make_tokens(stack))
+
+
+def events_of(stack: Harness) -> dict[str, str]:
+    """Settings by which workers read the contact events of the sandbox."""
+    url = stack.sandbox.url
+    return {"queue_url": url + QUEUE_PATH, "region": "us-east-1", "endpoint_url": url}
 
 
 def make_tokens(stack: Harness) -> dict[str, str]:
@@ -170,6 +168,7 @@ def _fill(chat: OutboundChat, callback_url: str) -> dict[str, str]:
     job("suppressed", number(8))
     for name in ("sent", "failed", "uncertain", "refused", "posted", "expired", "suppressed"):
         chat.wait(ids[name], 60)
+    chat.wait(ids["sent"], 60, until="ended")
     for name in ("batch", "done"):
         chat.wait_batch(ids[name], 60)
     wait_until(lambda: chat.dead_webhooks(budget="main"), what="a dead webhook")
