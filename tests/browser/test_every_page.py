@@ -39,9 +39,10 @@ def test_everybody_can_use_it(visit: Visit, path: str) -> None:
     tab = visit(path)
     for size in (DESKTOP, PHONE):
         resize(tab, size)
-        for scheme in ("light", "dark"):
-            tab.emulate_media(color_scheme=scheme)
-            assert violations(tab) == [], (scheme, size)
+        tab.emulate_media(color_scheme="light")
+        assert violations(tab) == [], size
+        tab.emulate_media(color_scheme="dark")
+        assert violations(tab, "color-contrast") == [], size
 
 
 @every_page
