@@ -69,12 +69,13 @@ def watched_tab(browser: "Browser", url: str, **options: Any) -> "Iterator[Page]
     """
     context = browser.new_context(**options)
     context.set_default_timeout(PATIENCE_MS)
+    complaints = Complaints(context, url)
     try:
-        complaints = Complaints(context, url)
         yield context.new_page()
-        assert complaints == []
     finally:
         context.close()
+    if complaints:
+        raise AssertionError("\n".join(complaints))
 
 
 def sign_in(browser: "Browser", url: str, token: str) -> "StorageState":
