@@ -1,12 +1,14 @@
 """Debian's Chromium, driven from Python, on a real stack; `make ui` runs these tests."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
+from .pages import PAGES
 from .stack import Seed, running_seed
 from .watched import PATIENCE_MS, running_browser, watched_tab
 
@@ -18,6 +20,14 @@ collect_ignore_glob = [] if find_spec("playwright") else ["test_*.py"]
 
 Visit: TypeAlias = "Callable[..., Page]"
 """`visit(path, key="all", **options of the context)`: a watched tab at that page. Without `key`, it is signed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A page in a watched tab; `path` as in `pages`."""
+
+    path: str
+    tab: "Page"
 
 
 @pytest.fixture(scope="session")
@@ -41,11 +51,23 @@ def visit(browser: "Browser", seed: Seed) -> Iterator[Visit]:
     with ExitStack() as tabs:
 
         def opened(path: str, key: str | None = "all", **options: Any) -> "Page":
-            headers = {"Authorization": f"Bearer {seed.tokens[key]}"} if key else {}
-            tab = tabs.enter_context(watched_tab(browser, seed.service.url, extra_http_headers=headers, **options))
-            answer = tab.goto(seed.url(path))
-            assert answer
-            assert answer.ok
-            return tab
+            return tabs.enter_context(_opened(browser, seed, path, key, **options))
 
         yield opened
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def shown(request: pytest.FixtureRequest, browser: "Browser", seed: Seed) -> Iterator[Shown]:
+    """Each page in turn, opened once for all tests of a module."""
+    with _opened(browser, seed, request.param) as tab:
+        yield Shown(request.param, tab)
+
+
+@contextmanager
+def _opened(browser: "Browser", seed: Seed, path: str, key: str | None = "all", **options: Any) -> "Iterator[Page]":
+    headers = {"Authorization": f"Bearer {seed.tokens[key]}"} if key else {}
+    with watched_tab(browser, seed.service.url, extra_http_headers=headers, **options) as tab:
+        answer = tab.goto(seed.url(path))
+        assert answer
+        assert answer.ok, answer.status
+        yield tab

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from outbound_chat import JobState
+from outbound_chat.model.times import utc_now
 from tests.support.harness import number
 
 from .conftest import Visit
@@ -68,8 +70,8 @@ def test_from_a_file_to_the_export(visit: Visit, seed: Seed, campaign: Path) -> 
     expect(live).to_contain_text("held")
     assert seed.chat.batch(batch).remaining == 4
 
-    confirm(tab, "Release").get_by_role("button").click()
-    expect(live).to_contain_text("done")
+    tab.get_by_role("button", name="Release").click()
+    expect(live).to_contain_text("final")
     expect(live).to_contain_text("failed")
 
     with tab.expect_download() as download:
@@ -92,13 +94,19 @@ def test_from_a_file_to_the_export(visit: Visit, seed: Seed, campaign: Path) -> 
 
 
 def test_a_batch_is_held_and_cancelled(visit: Visit, seed: Seed) -> None:
-    rows = [{"to": number(73), "text": TEXT}]
-    batch = seed.chat.enqueue_batch(rows, sender="support", name="wrong text", hold="wait").id
+    tomorrow = utc_now() + timedelta(days=1)
+    rows = [{"to": number(73), "text": TEXT, "send_at": tomorrow}]
+    batch = seed.chat.enqueue_batch(rows, sender="support", name="wrong text").id
     tab = visit(f"batches/{batch}")
-    confirm(tab, "Release").get_by_label("Reason")
-    form = confirm(tab, "Cancel")
-    expect(form).to_contain_text("1")
-    form.get_by_role("button").click()
+    question = confirm(tab, "Hold…")
+    expect(question).to_contain_text("1 job")
+    question.get_by_label("Reason").fill("the price is wrong")
+    question.get_by_role("button").click()
+    expect(tab.locator("#live")).to_contain_text("the price is wrong")
+
+    question = confirm(tab, "Cancel…")
+    expect(question).to_contain_text("1 message")
+    question.get_by_role("button").click()
     expect(tab.locator("#live")).to_contain_text("cancelled")
     assert seed.chat.batch(batch).counts[JobState.CANCELLED] == 1
 
@@ -121,7 +129,7 @@ def test_a_key_of_a_tenant(visit: Visit, seed: Seed) -> None:
     """It sees its own, and others' things are as unknown as things that do not exist."""
     tab = visit("batches", "acme")
     links = tab.locator("main").get_by_role("link")
-    expect(links.filter(has_text="batch")).not_to_have_count(0)
+    expect(links.filter(has_text=re.compile("^batch$"))).not_to_have_count(0)
     expect(links.filter(has_text="done")).to_have_count(0)
     for path, status in {
         "batches/{batch}": 200,

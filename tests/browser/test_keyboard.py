@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .conftest import Visit
-from .pages import PAGES
+from .conftest import Shown
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -25,7 +24,8 @@ _FOCUSED = """
   }
 }
 """
-_CONTROLS = "a[href], button, input:not([type=hidden]), select, textarea, summary"
+_CONTROLS = "a[href], button:enabled, input:not([type=hidden]):enabled, select:enabled, textarea:enabled, summary"
+_NUMBERS = "all => all.map(one => Array.from(document.querySelectorAll('*')).indexOf(one))"
 
 
 def stops(tab: "Page") -> list[dict[str, Any]]:
@@ -41,23 +41,16 @@ def stops(tab: "Page") -> list[dict[str, Any]]:
     raise AssertionError(f"more than {MOST_STOPS} stops")
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_every_control_is_reached_and_seen(visit: Visit, path: str) -> None:
-    tab = visit(path)
-    reached = stops(tab)
+def test_every_control_is_reached_and_seen(shown: Shown) -> None:
+    reached = stops(shown.tab)
+    assert "skip" in reached[0]["html"]
     assert [stop["html"] for stop in reached if not (stop["seen"] and stop["marked"])] == []
     # Radio buttons of a group are one stop.
-    controls = tab.locator("main").locator(_CONTROLS).filter(visible=True).and_(tab.locator(":enabled, a, summary"))
-    assert {stop["number"] for stop in reached} >= set(
-        controls.evaluate_all("all => all.map(one => Array.from(document.querySelectorAll('*')).indexOf(one))")
-    )
+    controls = shown.tab.locator("main").locator(_CONTROLS).filter(visible=True)
+    assert {stop["number"] for stop in reached} >= set(controls.evaluate_all(_NUMBERS))
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_the_first_stop_leads_to_the_content(visit: Visit, path: str) -> None:
-    tab = visit(path)
-    assert "skip" in stops(tab)[0]["html"]
-    skip = tab.get_by_role("link", name="Skip to the content")
-    skip.press("Enter")
-    tab.keyboard.press("Tab")
-    assert tab.evaluate("document.querySelector('main').contains(document.activeElement)")
+def test_the_first_stop_leads_to_the_content(shown: Shown) -> None:
+    shown.tab.get_by_role("link", name="Skip to the content").press("Enter")
+    shown.tab.keyboard.press("Tab")
+    assert shown.tab.evaluate("document.querySelector('main').contains(document.activeElement)")

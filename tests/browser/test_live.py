@@ -58,7 +58,7 @@ def test_a_change_shows_without_a_reload(visit: Visit, seed: Seed) -> None:
     tab = visit(f"batches/{batch}")
     tab.evaluate("window.same = true")
     seed.chat.release(batch=batch)
-    expect(tab.locator("#live")).to_contain_text("done")
+    expect(tab.locator("#live")).to_contain_text("final")
     assert tab.evaluate("window.same")
 
 
@@ -77,7 +77,7 @@ def test_focus_and_open_details_outlive_a_change(visit: Visit, seed: Seed) -> No
     link.focus()
     name = link.inner_text()
     seed.chat.release(batch=batch)
-    expect(tab.locator("#live")).to_contain_text("done")
+    expect(tab.locator("#live")).to_contain_text("final")
     assert details.evaluate("one => one.open")
     assert tab.evaluate("document.activeElement.innerText") == name
 

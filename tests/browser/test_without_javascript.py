@@ -30,11 +30,11 @@ def test_every_page_renders(plain: Visit, path: str) -> None:
 def test_a_batch_is_held_and_released(plain: Visit, seed: Seed) -> None:
     batch = new_batch(seed, "plain")
     tab = plain(f"batches/{batch}")
-    tab.get_by_text("Release").first.click()
-    tab.locator("details.confirm[open] form button").click()
+    tab.get_by_role("button", name="Release").click()
+    expect(tab.locator("main")).to_contain_text("The hold has ended")
     seed.chat.wait_batch(batch, 60)
     tab.reload()
-    expect(tab.locator("main")).to_contain_text("done")
+    expect(tab.locator("main")).to_contain_text("final")
 
 
 def test_a_message_is_sent(plain: Visit) -> None:
