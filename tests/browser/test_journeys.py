@@ -119,7 +119,7 @@ def test_a_key_that_may_only_read(visit: Visit, seed: Seed) -> None:
         tab.goto(seed.url(path))
         expect(tab.locator("main details.confirm, main form[method=post]")).to_have_count(0)
     same = {"Sec-Fetch-Site": "same-origin", "Origin": seed.service.url}
-    for path in ("batches/{hostile}/release", "jobs/{failed}/replay"):
+    for path in ("batches/{hostile}/cancel", "jobs/{failed}/replay", "holds"):
         assert tab.request.post(seed.url(path), headers=same).status == 403
     for path in ("upload", "send"):
         assert tab.request.get(seed.url(path)).status == 403
@@ -144,7 +144,7 @@ def test_a_key_of_a_tenant(visit: Visit, seed: Seed) -> None:
 def test_another_site_cannot_act(visit: Visit, seed: Seed) -> None:
     tab = visit("batches/{hostile}")
     foreign = {"Sec-Fetch-Site": "cross-site", "Origin": "https://example.com"}
-    assert tab.request.post(seed.url("batches/{hostile}/release"), headers=foreign).status == 403
+    assert tab.request.post(seed.url("batches/{hostile}/cancel"), headers=foreign).status == 403
     assert seed.chat.batch(seed.ids["hostile"]).counts[JobState.QUEUED] == 3
 
 
