@@ -59,7 +59,7 @@ def test_from_a_file_to_the_export(visit: Visit, seed: Seed, campaign: Path) -> 
     tab.get_by_role("button", name="Check the file").click()
 
     lines = tab.get_by_role("table", name="Faults").locator("tbody td:last-child")
-    expect(lines).to_have_count(2)
+    expect(lines.first).to_be_visible()
     assert sorted(", ".join(lines.all_inner_texts()).split(", ")) == BAD_LINES
 
     tab.get_by_role("button", name="Send 4 messages").click()

@@ -31,13 +31,18 @@ _NUMBERS = "all => all.map(one => Array.from(document.querySelectorAll('*')).ind
 def stops(tab: "Page") -> list[dict[str, Any]]:
     """What has the focus after each press of Tab, all around the page, in the order of the page."""
     found: dict[int, dict[str, Any]] = {}
+    first = last = None
     for _ in range(MOST_STOPS):
         tab.keyboard.press("Tab")
         stop = tab.evaluate(_FOCUSED)
-        if stop["number"] in found:
-            return [found[number] for number in sorted(found)]
-        if not stop["is_page"]:
-            found[stop["number"]] = stop
+        number = None if stop["is_page"] else stop["number"]
+        # A field of a time has a stop for each of its parts.
+        if number == first != last and first is not None:
+            return [found[one] for one in sorted(found)]
+        if number is not None:
+            found[number] = stop
+            first = number if first is None else first
+        last = number
     raise AssertionError(f"more than {MOST_STOPS} stops")
 
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 URL = "http://127.0.0.1:9"
 BAD = """<!doctype html><title>Bad</title>
 <body style="color: red"><img src=x onerror="document.title='struck'"><script>document.title='struck'</script>
-<script src="https://example.com/x.js"></script><script src="script"></script>"""
+<script src="https://example.com/x.js"></script><script src="script"></script><img src="gone">"""
 SCRIPT = "console.error('said'); missing()"
 
 
@@ -22,6 +22,7 @@ def complaints(browser: Browser, body: str, policy: str) -> str:
     with pytest.raises(AssertionError) as raised, watched_tab(browser, URL) as tab:  # noqa: PT012  # raised at the end
         tab.route("**/bad", lambda route: route.fulfill(body=body, headers={"Content-Security-Policy": policy}))
         tab.route("**/script", lambda route: route.fulfill(body=SCRIPT))
+        tab.route("**/gone", lambda route: route.fulfill(status=404))
         tab.goto(f"{URL}/bad")
         assert tab.title() == "Bad"
     return str(raised.value)
@@ -37,6 +38,7 @@ def test_complaints_of_the_browser(browser: Browser) -> None:
         "console: said",
         "missing is not defined",
         f"failed: {URL}/x",
+        f"answered: {URL}/gone 404",
     ):
         assert wrong in told
 

@@ -3,13 +3,14 @@
 import os
 import shutil
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, StorageState
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, StorageState
 
 PATIENCE_MS = 60_000
 """Bites on failure only: what a busy machine may need."""
@@ -33,10 +34,17 @@ class Complaints(list[str]):
         context.on("weberror", lambda one: self.append(f"error: {one.error}"))
         context.on("request", self._request)
         context.on("requestfailed", self._failed)
+        context.on("response", self._response)
 
     def _console(self, message: "ConsoleMessage") -> None:
-        if message.type in {"error", "warning"}:
+        # Of answers, `_response` tells.
+        if message.type in {"error", "warning"} and not message.text.startswith("Failed to load resource: the server"):
             self.append(f"console: {message.text}")
+
+    def _response(self, response: "Response") -> None:
+        # Tests ask for pages that are refused, but none has a file that is.
+        if response.status >= HTTPStatus.BAD_REQUEST and response.request.resource_type != "document":
+            self.append(f"answered: {response.url} {response.status}")
 
     def _request(self, request: "Request") -> None:
         if urlsplit(request.url).netloc != self._host and not request.url.startswith(("data:", "blob:")):
