@@ -36,11 +36,11 @@ def stops(tab: "Page") -> list[dict[str, Any]]:
         tab.keyboard.press("Tab")
         stop = tab.evaluate(_FOCUSED)
         number = None if stop["is_page"] else stop["number"]
-        # A field of a time has a stop for each of its parts.
+        # A field of a time has a stop for each of its parts, of which the last shows the focus by itself.
         if number == first != last and first is not None:
             return [found[one] for one in sorted(found)]
         if number is not None:
-            found[number] = stop
+            found.setdefault(number, stop)
             first = number if first is None else first
         last = number
     raise AssertionError(f"more than {MOST_STOPS} stops")
