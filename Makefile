@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-debian test-awscli test-clients model chaos fuzz check docs snapshots docs-reference openapi bench bench-pacing bench-growth bench-http bench-reconcile bench-soak format constraints clean
+.PHONY: help demo test test-debian test-awscli test-clients ui screenshots model chaos fuzz check docs snapshots docs-reference openapi bench bench-pacing bench-growth bench-http bench-ui bench-reconcile bench-soak format constraints clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,6 +56,18 @@ test-clients: $(STAMP) .venv-clients/.installed .npm-clients/.installed ## Send 
 	rm -rf .npm-clients && mkdir .npm-clients && cp $< .npm-clients
 	npm install --prefix .npm-clients --silent --no-package-lock --no-audit --no-fund
 	@touch $@
+
+$(VENV)/.ui: $(STAMP) tests/browser/requirements.txt
+	@command -v chromium >/dev/null || \
+	  { echo "make ui needs Chromium, which the tests drive; on Debian run: apt-get install chromium" >&2; exit 1; }
+	$(BIN)/pip install --quiet --requirement tests/browser/requirements.txt
+	@touch $@
+
+ui: $(VENV)/.ui ## Run the tests of the dashboard in a real Chromium; needs chromium
+	@$(BIN)/python -m pytest -m browser -n 2 --dist worksteal tests/browser
+
+screenshots: $(VENV)/.ui ## Write docs/images anew, from a running demo in a real Chromium; look at each that changes
+	@$(BIN)/python -m tests.browser.screenshots
 
 model: $(STAMP) ## Compare the store with its model over 3,000 new examples; another number in EXAMPLES
 	@MODEL_EXAMPLES=$(or $(EXAMPLES),3000) $(BIN)/python -m pytest tests/store/test_model.py
@@ -115,6 +127,9 @@ bench-reconcile: $(STAMP) ## Measure what the look for lost jobs costs; options 
 
 bench-http: $(STAMP) ## Measure idle long polls, their latency and the memory of a CSV of 100,000 rows; options in ARGS
 	@ulimit -n 4096; $(BIN)/python -m benchmarks.http_service $(ARGS)
+
+bench-ui: $(STAMP) ## Measure what 50 viewers of the pages cost, and each page with 1,000,000 jobs; options in ARGS
+	@$(BIN)/python -m benchmarks.ui_viewers $(ARGS)
 
 bench-soak: $(STAMP) ## Measure whether a worker's memory stays flat over ten minutes; options in ARGS
 	@$(BIN)/python -m benchmarks.soak $(ARGS)

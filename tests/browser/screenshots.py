@@ -1,0 +1,131 @@
+"""Writes docs/images: the pages of a stack that sends campaigns, in a real Chromium. `make screenshots` runs it.
+
+It sends for some minutes first, so that the charts have something to show. Look at each picture that changes.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from outbound_chat import OutboundChat
+from outbound_chat.model.times import utc_now
+from outbound_chat_worker.sandbox import EventOptions, Fault, FaultKind, SandboxOptions
+from tests.http.conftest import Service, start_service
+from tests.support.harness import number, running_harness, sender
+
+from .stack import INVALID, UNCONFIRMED, events_of, make_tokens
+from .watched import running_browser, sign_in, watched_tab
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+SIZE = {"width": 1280, "height": 800}
+RATE, BURST, MOST_CHATS = 8.0, 20, 500
+MOST_BYTES = 150_000
+TEXT = "Your appointment is tomorrow at ten o'clock."
+
+PICTURES: Mapping[str, tuple[str, str]] = {
+    "overview": ("", "light"),
+    "overview-dark": ("", "dark"),
+    "batches": ("batches", "light"),
+    "batch": ("batches/{campaign}", "light"),
+    "job": ("jobs/{failed}", "light"),
+    "dead": ("dead", "light"),
+    "upload": ("upload", "light"),
+}
+"""The name of each file: the path of its page, and the scheme of its colors."""
+
+
+class Campaigns:
+    """What is sent while the charts fill; `ids` for the paths of pages."""
+
+    def __init__(self, chat: OutboundChat) -> None:
+        self._chat = chat
+        self._numbers = map(number, count())
+        self.ids: dict[str, str] = {}
+
+    def enqueue(self, name: str, tenant: str, size: int, *more: str, **options: Any) -> str:
+        """Enqueues a batch to so many new numbers, and to `more`; its id."""
+        rows = [{"to": to} for to in [*(next(self._numbers) for _ in range(size)), *more]]
+        return self._chat.enqueue_batch(rows, sender="support", name=name, tenant=tenant, text=TEXT, **options).id
+
+    def begin(self) -> None:
+        """A batch that ends, jobs that fail, jobs for later, and a batch on hold."""
+        done = self.enqueue("reminders.csv", "clinic", 25, INVALID, INVALID)
+        stopped = next(self._numbers)
+        self._chat.suppress([stopped], sender="support", reason="answered STOP")
+        for to in (UNCONFIRMED, stopped, INVALID):
+            self.ids["failed"] = self._chat.enqueue(sender="support", to=to, text=TEXT, tenant="shop").id
+        self._chat.wait_batch(done)
+        tomorrow = utc_now() + timedelta(days=1)
+        self.enqueue("price-change.csv", "shop", 80, hold="wrong price in the text")
+        self._chat.enqueue(sender="support", to=next(self._numbers), text=TEXT, send_at=tomorrow)
+
+    def run(self, minutes: float) -> None:
+        """More than can be sent in that time, so that the last pictures show it under way."""
+        size = int(RATE * 60 * (minutes + 2))
+        self.ids["campaign"] = self.enqueue("autumn-offer.csv", "shop", size // 2)
+        self.enqueue("parcels-monday.csv", "logistics", size // 4)
+        self.enqueue("appointments.csv", "clinic", size // 8, INVALID)
+        time.sleep(minutes * 60)
+
+
+@contextmanager
+def running_campaigns(folder: Path) -> Iterator[tuple[Service, Campaigns]]:
+    """A stack with a budget of a common size, chats that end, and some calls that fail."""
+    faults = (Fault(FaultKind.INTERNAL_ERROR, share=0.03),)
+    chats: dict[str, Any] = {"max_chats": MOST_CHATS, "chat_seconds": (20, 60), "events": EventOptions()}
+    with running_harness(folder, SandboxOptions(rate=RATE, burst=BURST, faults=faults, **chats)) as stack:
+        stack.configure(
+            budgets={"main": {"rate": RATE, "burst": BURST}},
+            senders={"support": sender(endpoint_url=stack.sandbox.url, max_open_chats=MOST_CHATS)},
+            contact_events=events_of(stack),
+            retry={"max_attempts": 3, "base": 0.2, "cap": 1.0},
+        )
+        service = start_service(stack)
+        for name in ("worker-1", "worker-2"):
+            stack.start_worker("-n", f"{name}@example")
+        yield service, Campaigns(stack.chat())
+
+
+def take(tab: "Page", url: str, name: str, scheme: str) -> None:
+    """Takes a picture, once the charts are drawn."""
+    tab.emulate_media(color_scheme=scheme)
+    tab.goto(url, wait_until="networkidle")
+    path = IMAGES / f"{name}.png"
+    tab.screenshot(path=path, animations="disabled")
+    size = path.stat().st_size
+    print(f"{path.name:24}{size:>9,} bytes", flush=True)  # noqa: T201  # what it was called for
+    if size > MOST_BYTES:
+        raise SystemExit(f"{path.name} is larger than {MOST_BYTES:,} bytes")
+
+
+def main() -> None:
+    """Runs the stack and takes all pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=5.0, help="how long to send before (%(default)g)")
+    minutes: float = parser.parse_args().minutes
+    IMAGES.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="outbound-chat-") as folder,
+        running_campaigns(Path(folder)) as (service, campaigns),
+        running_browser() as browser,
+    ):
+        campaigns.begin()
+        campaigns.run(minutes)
+        session = sign_in(browser, service.url, make_tokens(service.stack)["all"])
+        with watched_tab(browser, service.url, storage_state=session, viewport=SIZE) as tab:
+            for name, (path, scheme) in PICTURES.items():
+                where = path.format_map(campaigns.ids)
+                take(tab, f"{service.url}/ui/{where}".removesuffix("/"), name, scheme)
+
+
+if __name__ == "__main__":
+    main()
