@@ -12,9 +12,9 @@ function localize(root) {
   for (const one of root.querySelectorAll(".zone")) one.textContent = zone;
 }
 
-// Renews the part of the page that changes. The next poll begins two seconds after the last has ended, so a slow server
+// Renews the part of the page that changes. The next poll begins a second after the last has ended, so a slow server
 // gets fewer; hidden and paused pages ask nothing.
-const POLL_MS = 2000;
+const POLL_MS = 1000;
 const live = document.querySelector("#live");
 const updates = document.querySelector("#updates");
 let paused = false;
