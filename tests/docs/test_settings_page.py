@@ -41,6 +41,7 @@ SAMPLES: dict[str, str] = {
     "results": '{"keep": "PT7M"}',
     "http": '{"port": 7777}',
     "host": "::1",
+    "ui": "false",
     "max_body_bytes": "7777",
     "max_header_bytes": "7777",
     "grace": "PT7S",

@@ -20,6 +20,8 @@ from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from outbound_chat_worker.sandbox import Fault, FaultKind
 from tests.http.conftest import start_service
+from tests.http.keyring import make_key
+from tests.http.test_sessions import OWN
 from tests.support.harness import Harness, data_of, free_port, number, sender
 from tests.support.receiver import Receiver
 from tests.support.waiting import wait_until
@@ -147,6 +149,14 @@ def test_the_http_service_needs_no_more_than_a_producer(stack: Harness, admin: r
         for path in ("/readyz", "/v1/budgets", "/v1/history", "/v1/senders/support/suppressed", "/v1/dead-letters"):
             assert http.get(path).status_code == 200
         assert "outbound_chat_store_up 1.0" in http.get("/metrics").text
+        assert http.post(f"/v1/jobs/{job}/cancel").status_code == 200
+        key = {"key": make_key(stack).token}
+        http.post("/ui/login", data=key, headers=OWN)
+        assert http.get("/ui").status_code == 200
+        http.post("/ui/logout", headers=OWN)
+        http.post("/ui/login", data=key, headers=OWN)
+        entries = http.get("/v1/audit", headers={"Authorization": f"Bearer {key['key']}"}).json()["entries"]
+        assert [one["action"] for one in entries] == ["sign_in", "sign_out", "sign_in", "cancel"]
 
     assert refused(admin) == set()
 
@@ -213,7 +223,8 @@ def test_a_user_has_no_command_that_no_script_and_no_library_uses(user: str) -> 
         "script|load",
     }
     of_doctor, of_audit = {"type"}, {"scan"} if user == "oc-auditor" else set()
-    known = in_scripts | to_connect | to_run | to_wait | of_doctor | of_audit
+    of_http = {"xrevrange"} if user == "oc-producer" else set()
+    known = of_http | in_scripts | to_connect | to_run | to_wait | of_doctor | of_audit
     known |= of_workers | of_celery if user == "oc-worker" else set()
     given = {word.removeprefix("+") for word in LINES[user].split() if word.startswith("+")}
 

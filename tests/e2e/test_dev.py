@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import Mock
 
+import httpx
 import pytest
 import redis
 
@@ -143,6 +144,7 @@ def test_a_number_that_fills_the_instance_leaves_demo_alone(stack: Harness, dev:
         ("the sandbox", "outbound_chat_worker.sandbox", "warning: the sandbox was killed (SIGKILL); restarting it"),
         ("Valkey", "Valkey", "warning: Valkey was killed (SIGKILL); restarting it"),
         ("a worker", "-m outbound_chat_worker --loglevel", "warning: worker process 1"),
+        ("the HTTP service", "-m outbound_chat.http", "warning: HTTP service 1 was killed (SIGKILL); it is started"),
     ],
 )
 def test_a_part_that_dies_is_named_at_once_and_starts_again(dev: Dev, part: str, words: str, said: str) -> None:
@@ -153,6 +155,7 @@ def test_a_part_that_dies_is_named_at_once_and_starts_again(dev: Dev, part: str,
 
     dev.sees(said)
     dev.sends(number(2))
+    assert httpx.get(f"http://127.0.0.1:{dev.settings.http.port}/ui", timeout=60).status_code == 200
     assert dev.process.poll() is None, part
     assert dev.chat.events().next >= 2, "what was sent before is not lost"
 
@@ -196,6 +199,10 @@ def test_a_port_in_use_is_one_sentence_that_names_port_option_and_owner(stack: H
                 f"port {valkey} of 127.0.0.1 is in use by another program; choose another one with --port\n"
                 f"outbound-chat dev already runs in {dev.folder}; to run another one"
             ),
+        ),
+        (
+            ("--port", "0", "--sandbox-port", "0", "--http-port", str(dev.settings.http.port)),
+            f"port {dev.settings.http.port} of 127.0.0.1 is in use by another program; choose another one with --http-",
         ),
         (
             ("--port", "0", "--sandbox-port", sandbox),
@@ -245,5 +252,7 @@ def test_json_is_one_line_with_the_addresses(stack: Harness) -> None:
 
     assert sent.returncode == 0, sent.stderr
     assert addresses["senders"] == ["demo", "demo-whatsapp", BROKEN]
+    shown = stack.run("ui", "--print")
+    assert (shown.returncode, shown.stdout.strip()) == (0, addresses["dashboard_url"])
     assert addresses["inbox_url"] == f"{addresses['sandbox_url']}/inbox"
     assert number(1) not in stack.logs()

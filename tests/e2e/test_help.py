@@ -29,8 +29,8 @@ REFUSED = "+12025550140"
 BATCH = "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"
 KEY = "3f9k2m5x8q1z"
 INBOX = "http://127.0.0.1:8399"
-WITHOUT_END = ("worker", "http", "dev", "demo", "sandbox")
-"""They start programs, and have tests of their own."""
+WITHOUT_END = ("worker", "http", "ui", "dev", "demo", "sandbox")
+"""They start programs, or need one that runs, and have tests of their own."""
 
 
 class World:

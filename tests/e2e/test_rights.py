@@ -283,6 +283,7 @@ COMMANDS: dict[str, Callable[[World], str]] = {
     "webhooks replay": World.dead_webhook,
     "webhooks secret": lambda _: "",
     "new-key": lambda _: "",
+    "ui": lambda _: "--print",
     "encryption-keys": lambda _: "",
     "rewrite-suppressed": lambda _: "",
     "audit": lambda _: "",

@@ -165,9 +165,18 @@ def test_the_page_of_the_document_needs_nothing_from_elsewhere(service: Service,
     assert page.headers["content-type"].startswith("text/html")
     assert "//cdn" not in page.text
     assert "https://" not in page.text
-    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png", "init.js"):
         assert f"docs/{name}" in page.text
-        assert len(http.get(f"/docs/{name}").content) > 1_000
+        assert len(http.get(f"/docs/{name}").content) > 200
+    for path in ("/docs", "/docs/errors", "/docs/init.js"):
+        answer = http.get(path)
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; ")
+        assert "unsafe" not in answer.headers["content-security-policy"]
+        assert (answer.headers["x-content-type-options"], answer.headers["referrer-policy"]) == (
+            "nosniff",
+            "no-referrer",
+        )
+        assert not re.search(r"<script>|<style|style=| on\w+=", answer.text), "nothing inline, which would be refused"
     assert http.get("/docs/../secrets").status_code == 404
     assert http.get("/openapi.json").json()["paths"] == APP.openapi()["paths"]
     assert service.process.poll() is None
