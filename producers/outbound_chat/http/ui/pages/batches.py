@@ -36,9 +36,9 @@ async def batches(view: View) -> Response:
 async def batch(view: View) -> Response:
     """Shows one batch and its rows."""
     id_, state, cursor = view.path["id"], view.query.get("state"), view.query.get("cursor")
-    read = view.scoped.batches
 
     async def load() -> tuple[Any, ...]:
+        read = view.scoped.batches
         return await asyncio.gather(read.status(id_), read.jobs(id_, state, cursor, ROWS))
 
     one, jobs = await view.shared(f"batch {id_} {state} {cursor}", load)
