@@ -23,6 +23,7 @@ GOOD = {
     "this machine by name": {"Host": "localhost:8080"},
     "its address of the next kind": {"Host": "[::1]:8080"},
     "its own page": {"Host": "LOCALHOST:8080", "Origin": "http://localhost:8080", "Sec-Fetch-Site": "same-origin"},
+    "a form of its own page, which sends no referrer": {"Origin": "null", "Sec-Fetch-Site": "same-origin"},
     "an address that somebody typed": {"Sec-Fetch-Site": "none"},
 }
 

@@ -184,6 +184,29 @@ def test_a_webhook_about_a_contact_belongs_to_those_who_see_its_job(stage: Stage
     wait_until(lambda: stage.receiver.ids().count(name) == 2, timeout=TIMEOUT, what="its second post")
 
 
+def test_a_page_lists_dead_webhooks_with_what_to_do_and_replays_them(stage: Stage) -> None:
+    stage.receiver.respond = refuse
+    mine, theirs = stage.enqueue(stage.mine, 1), stage.enqueue(stage.theirs, 2)
+    for key, job_id in ((stage.mine, mine), (stage.theirs, theirs)):
+        stage.until_webhook(key, job_id, "dead")
+    reads = make_key(stage.service.stack, scopes=("read",))
+    own, whole, reader = (stage.ask(key, "GET", "/ui/webhooks").text for key in (stage.mine, stage.everything, reads))
+    assert f"jobs/{mine}" in own
+    assert theirs not in own
+    assert "status_410</code> Correct callback_url" in whole
+    assert "secret-in-the-url" not in whole
+    assert "Replay" not in reader
+    assert stage.ask(reads, "POST", "/ui/webhooks/replay", data={"id": f"{mine}.sent"}).status_code == 403
+
+    stage.receiver.respond = take
+    for form, count in (({"id": f"{theirs}.sent"}, 0), ({"id": f"{mine}.sent"}, 1), ({"budget": "main"}, 0)):
+        answer = stage.ask(stage.mine, "POST", "/ui/webhooks/replay", data=form)
+        assert answer.headers["location"].endswith(f"webhooks?done=replayed&n={count}")
+    answer = stage.ask(stage.everything, "POST", "/ui/webhooks/replay", data={"budget": "main"})
+    assert answer.headers["location"].endswith("n=1")
+    assert stage.dead(stage.everything) == []
+
+
 def test_what_is_wrong_is_named_and_the_url_is_not_repeated(stage: Stage) -> None:
     job = {"sender": "support", "to": number(1), "text": TEXT, "callback_url": "ftp://hooks.example.com/token-of-mine"}
     answer = stage.ask(stage.everything, "POST", "/v1/jobs", json=job)

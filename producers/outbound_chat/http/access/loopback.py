@@ -30,7 +30,9 @@ def refuse_foreign_pages(headers: Headers) -> None:
     """Refuses requests from pages of other sites, and requests whose Host is not a name of this machine."""
     if not all(is_loopback(_host_of(given)) for given in headers.getlist("host")):
         raise _refused("This service has no API keys, and the name in Host is not that of this machine")
-    if not all(site in _OWN_SITE for site in headers.getlist("sec-fetch-site")) or _is_foreign(headers):
+    sites = headers.getlist("sec-fetch-site")
+    # Forms of our own pages have the origin "null", since these pages send no referrer.
+    if not all(site in _OWN_SITE for site in sites) or (_is_foreign(headers) and "same-origin" not in sites):
         raise _refused("This service has no API keys, so it accepts no requests from pages of other sites")
 
 

@@ -9,7 +9,7 @@ from outbound_chat.client.steps.rejections import OnRejected
 from outbound_chat.http.access.scoped_jobs import Scoped, waited
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
-from outbound_chat.model.batches import Batch, BatchReceipt, Preflight, Rejection
+from outbound_chat.model.batches import Batch, BatchReceipt, EarlierBatch, Preflight, Rejection
 from outbound_chat.model.errors import BatchKeyConflict, FieldError, UnknownBatch
 from outbound_chat.model.json import json_default
 from outbound_chat.model.operations import BatchPage, JobPage
@@ -45,6 +45,11 @@ class ScopedBatches(Scoped):
         own = self._own({name: value for name, value in options.items() if name != "batch_key"})
         del own["name"]
         return await self._client.preflight_batch(self._while_valid(rows), on_rejected=on_rejected, **own)
+
+    async def earlier(self, options: Mapping[str, Any]) -> list[EarlierBatch]:
+        """Returns the batches like the one of these options, whose `batch_key` is a `FileKey`."""
+        found = await self._client.earlier_batches(**self._own(options))
+        return [one for one in found if not self._restrictions.any or await self.shows(one.id)]
 
     def _own(self, options: Mapping[str, Any]) -> Any:
         own = self._restrictions.own(options, options.get("sender"))

@@ -20,6 +20,7 @@ from outbound_chat.model.operations import (
     DeadWebhook,
     Events,
     Hold,
+    SuppressedNumber,
     SuppressedPage,
     WebhookHost,
 )
@@ -186,6 +187,10 @@ class ScopedSuppression(Scoped):
     async def page(self, sender: str, cursor: str | None) -> SuppressedPage:
         """Returns a page of a sender's list."""
         return await self._client.suppressed_page(sender=self._checked(sender), cursor=cursor)
+
+    async def among(self, numbers: AsyncIterator[str], sender: str) -> list[SuppressedNumber]:
+        """Returns those of the numbers that are on the list."""
+        return [one async for one in self._client.suppressed(numbers, sender=self._checked(sender))]
 
     async def add(self, numbers: AsyncIterator[str], sender: str, reason: str) -> int:
         """Adds numbers to the list."""

@@ -28,6 +28,11 @@ HEADERS = {
 }
 TYPES = {"css": "text/css", "js": "text/javascript", "LICENSE": "text/plain"}
 DONE = {
+    "added": "Numbers added to the list: {n}.",
+    "removed": "Numbers removed from the list: {n}.",
+    "repeated": "This was sent before. Nothing was added to its messages: {n}.",
+    "replayed": "Webhooks that will be posted again: {n}.",
+    "sent": "Messages accepted: {n}.",
     "signed_out": "You are signed out.",
 }
 """What a page says after an action, by the name that its URL has; `{n}` is a number of jobs, numbers or webhooks."""

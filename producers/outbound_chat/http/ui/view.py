@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Message
 
 from outbound_chat.http.access.authentication import KEY_ID, Principal, authenticate
 from outbound_chat.http.access.scoped_client import ScopedClient
@@ -16,12 +17,12 @@ from outbound_chat.http.ui.rendering import path_of, redirect, render
 from outbound_chat.http.wire.codes import TITLES, ProblemCode
 from outbound_chat.http.wire.problems import EXPECTED, Problem, problem_of
 from outbound_chat.model.api_keys import Scope
-from outbound_chat.model.errors import InvalidJob
+from outbound_chat.model.errors import InvalidJob, InvalidNumbers
 
 T = TypeVar("T")
 router = APIRouter(prefix="/ui", include_in_schema=False)
 SAFE = frozenset({"GET", "HEAD"})
-MOST_FIELDS = 100
+MOST_FIELDS, MOST_UPLOADED, PART = 100, 100_000_000, 65_536
 
 NAV = (
     ("", "Overview", Scope.READ, True),
@@ -30,7 +31,7 @@ NAV = (
     ("holds", "Holds", Scope.READ, False),
     ("send", "Send", Scope.ENQUEUE, False),
     ("upload", "Upload CSV", Scope.ENQUEUE, False),
-    ("suppression", "Suppression", Scope.READ, False),
+    ("suppression", "Suppression", Scope.READ, True),
     ("webhooks", "Webhooks", Scope.READ, False),
     ("workers", "Workers", Scope.READ, True),
     ("keys", "API keys", Scope.OPERATE, True),
@@ -73,11 +74,27 @@ class View:
         return not self.principal.restrictions.any
 
     async def form(self) -> Mapping[str, str]:
-        """Returns the fields of a form that are not empty, without blanks around them. Files: `files`."""
+        """Returns the fields of a form that are not empty, without blanks around them. A file: `file`."""
         form = await self._form()
         return {name: text for name, value in form.items() if isinstance(value, str) and (text := value.strip())}
 
+    async def file(self) -> Request | None:
+        """Returns a request whose body is the file of the form, so that it is read like one; None without a file."""
+        file = (await self._form()).get("file")
+        if not isinstance(file, UploadFile) or not file.filename:
+            return None
+        await file.seek(0)
+
+        async def receive() -> Message:
+            part = await file.read(PART)
+            return {"type": "http.request", "body": part, "more_body": bool(part)}
+
+        return Request({**self.request.scope, "headers": [(b"content-type", b"text/csv")]}, receive)
+
     async def _form(self) -> FormData:
+        headers = self.request.headers
+        if "transfer-encoding" in headers or int(headers.get("content-length", "0")) > MOST_UPLOADED:
+            raise Problem(ProblemCode.BODY_TOO_LARGE, f"A form with its file may have {MOST_UPLOADED:,} bytes.")
         return await self.request.form(max_files=1, max_fields=MOST_FIELDS)
 
     async def shared(self, name: str, load: Callable[[], Awaitable[T]], seconds: float = 1.0) -> T:
@@ -102,7 +119,7 @@ Page = Callable[[View], Awaitable[Response]]
 
 
 def page(path: str, scope: Scope, *, method: str = "GET") -> Callable[[Page], Page]:
-    """Registers a page, or what a form of a page is posted to. `path`: below `/ui`, with `{id}` for its parts."""
+    """Registers a page, or what its form is posted to. `path`: below `/ui`, with `{id}`. `method`: or `GET POST`."""
 
     def register(function: Page) -> Page:
         async def endpoint(request: Request) -> Response:
@@ -115,8 +132,10 @@ def page(path: str, scope: Scope, *, method: str = "GET") -> Callable[[Page], Pa
                 return await function(View(request, principal, scoped))
             except (*EXPECTED, HTTPException) as error:
                 return problem_page(request, error)
+            finally:
+                await request.close()
 
-        router.add_api_route(path, endpoint, methods=[method])
+        router.add_api_route(path, endpoint, methods=method.split())
         return function
 
     return register
@@ -136,6 +155,6 @@ def problem_page(request: Request, error: Exception) -> Response:
     return response
 
 
-def faults_of(error: InvalidJob) -> Mapping[str, str]:
+def faults_of(error: InvalidJob | InvalidNumbers) -> Mapping[str, str]:
     """Returns what is wrong with each field of a form."""
     return {fault.field: fault.message for fault in reversed(error.errors)}

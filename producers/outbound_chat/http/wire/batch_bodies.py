@@ -29,7 +29,7 @@ Take = Callable[[AsyncIterator[Any], Mapping[str, Any], OnRejected], Awaitable[T
 
 
 async def taken_rows(
-    request: Request, streamed: StreamedOptions, take: Take[T], rejections: Rejections, key: str | None = None
+    request: Request, streamed: StreamedOptions, take: Take[T], rejections: Rejections, key: str | FileKey | None = None
 ) -> T:
     """Hands rows and options to `take`, whatever the kind of the body."""
     try:
@@ -38,7 +38,7 @@ async def taken_rows(
             return await _take_json(request, streamed, take, key, rejections)
         form = Form.parse(streamed.faults, **streamed.form)
         body = RowsBody(request, kind, _template(streamed.given), form)
-        keyed = FileKey("", key, form.read_as) if key and form.read_as else key
+        keyed = FileKey("", key, form.read_as) if isinstance(key, str) and form.read_as else key
         return await _take_stream(take, body, _checked(streamed.given, keyed, streamed.faults), rejections)
     except BaseException:
         rejections.close()
@@ -46,7 +46,7 @@ async def taken_rows(
 
 
 async def _take_json(
-    request: Request, streamed: StreamedOptions, take: Take[T], key: str | None, rejections: Rejections
+    request: Request, streamed: StreamedOptions, take: Take[T], key: str | FileKey | None, rejections: Rejections
 ) -> T:
     body = await json_object(request)
     message = "belongs in the body, since that is JSON"

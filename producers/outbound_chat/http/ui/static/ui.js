@@ -51,6 +51,25 @@ if (live) {
   timer = setTimeout(poll, POLL_MS);
 }
 
+// Sends a form without leaving the page, so that a chosen file stays chosen.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.dataset.inline) return;
+  event.preventDefault();
+  const [main, say] = [document.querySelector("main"), form.querySelector("[role=status]")];
+  say.textContent = form.dataset.inline;
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form, event.submitter) });
+    if (answer.redirected) return location.assign(answer.url);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
+    localize(page);
+    Idiomorph.morph(main, page.innerHTML, { morphStyle: "innerHTML" });
+    main.querySelector("[role=alert], #result")?.focus();
+  } catch (error) {
+    say.textContent = `Nothing came back: ${error.message}. Try again.`;
+  }
+});
+
 localize(document);
 // What was done is said once, and not again when the page is loaded again.
 const here = new URL(location.href);
