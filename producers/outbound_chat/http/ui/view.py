@@ -91,11 +91,11 @@ class View:
         form = await self._form()
         return {name: text for name, value in form.items() if isinstance(value, str) and (text := value.strip())}
 
-    async def file(self) -> Request:
-        """Returns a request whose body is the file of the form, from its beginning, so that it is read like one."""
+    async def file(self) -> Request | None:
+        """Returns a request whose body is the file of the form, so that it is read like one; None without a file."""
         file = (await self._form()).get("file")
         if not isinstance(file, UploadFile) or not file.filename:
-            raise Problem(ProblemCode.UNUSABLE_FILE, "is required; choose one")
+            return None
         await file.seek(0)
 
         async def receive() -> Message:
@@ -134,7 +134,7 @@ Page = Callable[[View], Awaitable[Response]]
 
 
 def page(path: str, scope: Scope, *, method: str = "GET") -> Callable[[Page], Page]:
-    """Registers a page, or what a form of a page is posted to. `path`: below `/ui`, with `{id}` for its parts."""
+    """Registers a page, or what its form is posted to. `path`: below `/ui`, with `{id}`. `method`: or `GET POST`."""
 
     def register(function: Page) -> Page:
         async def endpoint(request: Request) -> Response:

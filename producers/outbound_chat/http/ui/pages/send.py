@@ -47,7 +47,7 @@ async def send(view: View) -> Response:  # noqa: C901  # two forms, and each is 
 
         with closing(Rejections(faults)) as rejections:
             streamed = StreamedOptions(**options, **read)
-            return await taken_rows(await view.file(), streamed, timed, rejections, keyed["batch_key"])
+            return await taken_rows(await view.file() or view.request, streamed, timed, rejections, keyed["batch_key"])
 
     try:
         if form:
@@ -77,8 +77,10 @@ async def send(view: View) -> Response:  # noqa: C901  # two forms, and each is 
 
 
 async def _file_key(view: View, read_as: object) -> FileKey:
-    content = hashlib.sha256()
-    async for part in (await view.file()).stream():
+    file, content = await view.file(), hashlib.sha256()
+    if not file:
+        raise Problem(ProblemCode.UNUSABLE_FILE, "is required; choose one")
+    async for part in file.stream():
         content.update(part)
     return FileKey(content.hexdigest(), None, repr(read_as))
 

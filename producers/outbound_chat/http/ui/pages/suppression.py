@@ -31,9 +31,9 @@ async def suppression(view: View) -> Response:
 
 
 async def _numbers(view: View, form: Mapping[str, str]) -> AsyncIterator[str]:
-    """Yields the numbers of the form, or else of its file; empty text for a row that can't be read."""
+    """Yields the numbers of the form and of its file; empty text for a row that can't be read."""
     async for line in Turns(view.request).each(form.get("numbers", "").splitlines()):
         yield line.strip()
-    if "numbers" not in form:
-        async for row in RowsBody(await view.file(), CSV_TYPE, None, Form(ignore_columns=True)).rows():
+    if file := await view.file():
+        async for row in RowsBody(file, CSV_TYPE, None, Form(ignore_columns=True)).rows():
             yield "" if isinstance(row, InvalidJob) else str(row.get("to", ""))

@@ -15,8 +15,8 @@ async def webhooks(view: View) -> Response:
     budgets, shown = sorted(view.service.settings.budgets), view.scoped.webhooks
     budget = view.query.get("budget", budgets[0])
     hosts = await view.shared("webhook hosts", shown.hosts) if view.whole else ()
-    polls = "hx-request" in view.request.headers  # which renew the hosts only
-    dead = () if polls else await shown.dead(budget, skip=0, limit=NEWEST)
+    # A poll renews the hosts only.
+    dead = () if "hx-request" in view.request.headers else await shown.dead(budget, skip=0, limit=NEWEST)
     return view.render("webhooks.html", hosts=hosts, dead=dead, budgets=budgets, budget=budget, newest=NEWEST)
 
 
