@@ -6,9 +6,6 @@ A page is added by its line.
 PAGES = (
     "",
     "login",
-)
-
-LATER = (
     "batches",
     "batches/{batch}",
     "batches/{hostile}",

@@ -64,11 +64,18 @@ def test_the_wheel_holds_all_that_runs_and_nothing_else(wheel: Path) -> None:
         path.relative_to(root).as_posix()
         for root in (ROOT / "config", ROOT / "producers", ROOT / "worker")
         for path in root.rglob("*")
-        if path.suffix in {".py", ".lua", ".typed", ".html"}
+        if path.suffix in {".py", ".lua", ".typed", ".html", ".css", ".js", ".LICENSE"}
     }
     packaged = {name for name in names if ".dist-info/" not in name}
 
     assert packaged == sources | {"outbound_chat_worker/cli/demo.csv"}
+
+
+def test_the_pages_take_little_of_the_wheel(wheel: Path) -> None:
+    pages = [one for one in zipfile.ZipFile(wheel).infolist() if one.filename.startswith("outbound_chat/http/ui/")]
+
+    assert 10 < len(pages)
+    assert sum(one.compress_size for one in pages) < 250_000
 
 
 def test_the_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
