@@ -197,7 +197,7 @@ def test_a_port_in_use_is_one_sentence_that_names_port_option_and_owner(stack: H
             ("--port", valkey),
             (
                 f"port {valkey} of 127.0.0.1 is in use by another program; choose another one with --port\n"
-                f"outbound-chat dev already runs in {dev.folder}; to run another one"
+                f"outbound-chat dev already runs in {dev.folder}; for another one, add"
             ),
         ),
         (
