@@ -24,7 +24,7 @@ from tests.http.conftest import Service, start_service
 from tests.support.harness import number, running_harness
 
 LIVE = ("", "batches", "batches/{batch}")
-POLL_SECONDS = 2.0
+POLL_SECONDS = 1.0
 """A page asks again so long after its last answer."""
 MOST_RATIO = 1.2
 SIGNED_OUT = ("login",)

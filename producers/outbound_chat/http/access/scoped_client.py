@@ -3,6 +3,7 @@
 What a key may not see does not exist for it: the response is the same as for an unknown id.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -53,7 +54,11 @@ class ScopedHolds(_OfBatches):
 
     async def all(self) -> list[Hold]:
         """Returns the holds that only stop what the key may see."""
-        return [hold for hold in await self._client.holds() if not self._restrictions.any or await self._shows(hold)]
+        holds = await self._client.holds()
+        if not self._restrictions.any:
+            return holds
+        shown = await asyncio.gather(*map(self._shows, holds))  # at once, so that Redis is asked in bulk
+        return [hold for hold, is_shown in zip(holds, shown, strict=True) if is_shown]
 
     async def _shows(self, hold: Hold) -> bool:
         if hold.scope == "batch":
@@ -100,6 +105,12 @@ class ScopedWebhooks(_OfBatches):
                 break
         return found[skip:]
 
+    async def newest_dead(self, budget: str | None, limit: int) -> list[DeadWebhook]:
+        """Returns those of the newest dead webhooks of a budget that the key may see: its cost is fixed."""
+        page = await self._client.dead_webhooks(budget=self._restrictions.budget(budget), limit=limit)
+        seen = await self._seen([one.id for one in page]) if self._restrictions.any else {one.id for one in page}
+        return [one for one in page if one.id in seen]
+
     async def replay(self, ids: Sequence[str]) -> dict[str, bool]:
         """Posts webhooks that the key may see again; returns for each id whether it was a dead webhook."""
         async with self.audited("replay_webhooks", f"{len(ids)} webhooks"):
@@ -133,9 +144,9 @@ class ScopedWebhooks(_OfBatches):
         of = {id_: ".".join(id_.split(".")[:2]) for id_ in ids}
         jobs = await self._client.statuses([of[id_] for id_ in ids if not id_.endswith(f".{FINISHED}")])
         shown = {job_id for job_id, job in jobs.items() if job and self._restrictions.show(job)}
-        for id_ in ids:
-            if id_.endswith(f".{FINISHED}") and await self._batches.shows(of[id_]):
-                shown.add(of[id_])
+        batches = [of[id_] for id_ in ids if id_.endswith(f".{FINISHED}")]
+        seen = await asyncio.gather(*map(self._batches.shows, batches))
+        shown |= {batch for batch, is_shown in zip(batches, seen, strict=True) if is_shown}
         return {id_ for id_ in ids if of[id_] in shown}
 
 

@@ -16,7 +16,7 @@ async def webhooks(view: View) -> Response:
     budget = view.query.get("budget", budgets[0])
     hosts = await view.shared("webhook hosts", shown.hosts) if view.whole else ()
     # A poll renews the hosts only.
-    dead = () if "hx-request" in view.request.headers else await shown.dead(budget, skip=0, limit=NEWEST)
+    dead = () if "hx-request" in view.request.headers else await shown.newest_dead(budget, NEWEST)
     return view.render("webhooks.html", hosts=hosts, dead=dead, budgets=budgets, budget=budget, newest=NEWEST)
 
 
