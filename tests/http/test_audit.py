@@ -195,7 +195,7 @@ def test_it_is_read_page_by_page(http: httpx.Client) -> None:
 
 
 def test_it_is_bounded_in_number_and_time(stack: Harness) -> None:
-    keys, keep = Keys("oc", ACCESS), timedelta(days=30)
+    keys, keep, entry = Keys("oc", ACCESS), timedelta(days=30), {"key_id": "k"}
     with Store(stack.server.url) as store, redis.Redis(port=stack.server.port) as server:
         now = int(datetime.now(UTC).timestamp() * 1000)
         server.xadd(LOG, {"entry": "[]"}, id=f"{now - 31 * 86_400_000}-0")
@@ -203,10 +203,10 @@ def test_it_is_bounded_in_number_and_time(stack: Harness) -> None:
         for row in range(MOST):
             pipeline.xadd(LOG, {"entry": "[]"}, id=f"{now - 86_400_000}-{row}")
         pipeline.execute()
-        store.run(scripts.log_change(keys, ["k", "n", "hold", "tenant a", "done"], most=MOST, keep=keep))
+        store.run(scripts.log_change(keys, entry, most=MOST, keep=keep))
 
         assert server.xlen(LOG) == MOST
-        store.run(scripts.log_change(keys, ["k", "n", "hold", "tenant b", "done"], most=5, keep=keep))
+        store.run(scripts.log_change(keys, entry, most=5, keep=keep))
         assert server.xlen(LOG) == 5
         assert 0 < server.pttl(LOG) <= 30 * 86_400_000
 

@@ -32,14 +32,18 @@ FINISHED = "finished"
 """The end of the id of a batch's webhook. That of a job's webhook ends with the state of the job."""
 
 
-class _OfBatches(Scoped):
-    @property
-    def _batches(self) -> ScopedBatches:
-        return ScopedBatches(self._client, self._restrictions)
+class _Part(Generic[T]):
+    def __init__(self, kind: Callable[[AsyncOutboundChat, Restrictions], T]) -> None:
+        self._kind = kind
+
+    def __get__(self, scoped: Scoped, _owner: type) -> T:
+        return self._kind(scoped._client, scoped._restrictions)  # noqa: SLF001  # it belongs to that class
 
 
-class ScopedHolds(_OfBatches):
+class ScopedHolds(Scoped):
     """Holds of what the key may see."""
+
+    _batches = _Part(ScopedBatches)
 
     async def hold(self, target: Mapping[str, str], reason: str) -> None:
         """Stops a scope."""
@@ -80,8 +84,10 @@ class ScopedHolds(_OfBatches):
         return target
 
 
-class ScopedWebhooks(_OfBatches):
+class ScopedWebhooks(Scoped):
     """Webhooks that the key may see."""
+
+    _batches = _Part(ScopedBatches)
 
     async def hosts(self) -> list[WebhookHost]:
         """Returns the hosts that webhooks are posted to. Requires a key without restrictions."""
@@ -186,14 +192,6 @@ class ScopedEvents(Scoped):
         """Applies events about contacts, which are of all tenants and senders."""
         self._restrictions.require_none()
         return await self._client.ingest_contact_events(events)
-
-
-class _Part(Generic[T]):
-    def __init__(self, kind: Callable[[AsyncOutboundChat, Restrictions], T]) -> None:
-        self._kind = kind
-
-    def __get__(self, scoped: "ScopedClient", _owner: type) -> T:
-        return self._kind(scoped._client, scoped._restrictions)  # noqa: SLF001  # it belongs to that class
 
 
 class ScopedClient(Scoped):
