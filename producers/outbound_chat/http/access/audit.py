@@ -74,6 +74,12 @@ class Scoped:
     _client: "AsyncOutboundChat"
     _restrictions: "Restrictions"
 
+    @property
+    def unrestricted(self) -> "AsyncOutboundChat":
+        """The client itself, for what covers all tenants and senders. Raises `Problem` if the key has restrictions."""
+        self._restrictions.require_none()
+        return self._client
+
     @asynccontextmanager
     async def audited(self, action: str, target: str) -> AsyncIterator[list[str]]:
         """Adds what the block does to the audit log when it ends. `target`: a noun, then an id or name; never a number

@@ -1,13 +1,15 @@
 """Dead letters, and actions on them, within the restrictions of an API key."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outbound_chat.http.access.audit import Scoped
 from outbound_chat.model.actions import BulkAction
-from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import DeadLetters
 from outbound_chat.store.scripts import DeadCursor
+
+if TYPE_CHECKING:
+    from outbound_chat.model.jobs import Job
 
 DEAD_PAGE, MOST_LOOKED = 500, 10_000
 
@@ -35,11 +37,6 @@ class ScopedDeadLetters(Scoped):
         # The store's cursor names the last job that it read, which the key may not see.
         following = str(DeadCursor.after(jobs[limit - 1])) if len(jobs) > limit else None
         return DeadLetters(jobs=tuple(jobs[:limit]), cursor=following)
-
-    async def counts(self, budget: str) -> Mapping[tuple[JobState, str], int]:
-        """Counts all jobs of a budget by state and code. Requires a key without restrictions."""
-        self._restrictions.require_none()
-        return await self._client.count_dead(budget)
 
 
 class ScopedActions(Scoped):

@@ -14,7 +14,7 @@ async def webhooks(view: View) -> Response:
     """Shows both; the hosts only to a key without restrictions."""
     budgets, shown = sorted(view.service.settings.budgets), view.scoped.webhooks
     budget = view.query.get("budget", budgets[0])
-    hosts = await view.shared("webhook hosts", shown.hosts) if view.whole else ()
+    hosts = await view.shared("webhook hosts", view.scoped.unrestricted.webhook_hosts) if view.whole else ()
     # A poll renews the hosts only.
     dead = () if "hx-request" in view.request.headers else await shown.dead(budget, skip=0, limit=NEWEST)
     return view.render("webhooks.html", hosts=hosts, dead=dead, budgets=budgets, budget=budget, newest=NEWEST)
