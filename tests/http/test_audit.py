@@ -94,6 +94,8 @@ def test_each_change_is_one_entry_with_who_and_when(http: httpx.Client, key: Key
     dead, other = failed(http), failed(http)
     http.post(f"/v1/jobs/{dead}/replay", json={"force": True})
     http.post("/v1/dead-letters/replay", json={"code": "refused", "limit": 1})
+    action = http.post("/v1/actions", json={"kind": "replay", "code": "none"}).json()["id"]
+    http.post(f"/v1/actions/{action}/stop")
 
     entries = http.get("/v1/audit").json()["entries"]
     assert {(one["key_id"], one["key_name"]) for one in entries} == {(key.id, "test")}
@@ -119,6 +121,8 @@ def test_each_change_is_one_entry_with_who_and_when(http: httpx.Client, key: Key
             ("replay_webhooks", "budget main"),
             ("replay", f"job {dead}"),
             ("replay", "1 jobs"),
+            ("replay", f"action {action}"),
+            ("stop_action", f"action {action}"),
         )
     ]
 
@@ -133,6 +137,8 @@ def test_a_refused_change_has_the_code_and_no_more_of_what_was_sent(stack: Harne
     http.post("/v1/batches", json={"sender": NUMBER, "text": TEXT, "rows": []})
     http.post("/v1/batches", params={"sender": "support"}, content=TEXT.encode(), headers={"Content-Type": "text/csv"})
     http.post(f"/v1/batches/main.{'0' * 26}/hold", json={"reason": REASON})
+    http.post(f"/v1/actions/{NUMBER}/stop")
+    http.delete("/v1/holds", params={"scope": "tenant", "name": NUMBER})
 
     assert logged(http) == [
         ("cancel", "job", "unknown_job"),
@@ -142,6 +148,8 @@ def test_a_refused_change_has_the_code_and_no_more_of_what_was_sent(stack: Harne
         ("send_batch", "batch", "invalid_request"),
         ("send_batch", "batch", "unusable_file"),
         ("hold", f"batch main.{'0' * 26}", "unknown_batch"),
+        ("stop_action", "action", "not_found"),
+        ("release", "tenant", "invalid_request"),
     ]
     with redis.Redis(port=stack.server.port, decode_responses=True) as server:
         assert_private(json.dumps(server.xrange(LOG), ensure_ascii=False), Markers([NUMBER], [TEXT, REASON]))

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from outbound_chat.client.steps.dead_letters import fitting
 from outbound_chat.http.access.audit import Scoped
+from outbound_chat.http.wire.codes import ProblemCode
+from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.actions import BulkAction
 from outbound_chat.model.operations import DeadLetters
 from outbound_chat.store.scripts import DeadCursor
@@ -24,13 +27,11 @@ class ScopedDeadLetters(Scoped):
     async def matching(self, chosen: Mapping[str, Any], cursor: str | None, limit: int = 100) -> DeadLetters:
         """Returns a page of those among the next `MOST_LOOKED` of a state and code, so that it has a fixed cost."""
         own = self._restrictions.own_list(chosen)
-        rest = {name: chosen[name] for name in ("sender", "tenant") if name in chosen}
         read = {name: own[name] for name in own if name not in {"sender", "tenant"}}
         jobs: list[Job] = []
         for _ in range(MOST_LOOKED // DEAD_PAGE):
             page = await self._client.dead_letters(limit=DEAD_PAGE, cursor=cursor, **read)
-            seen = filter(self._restrictions.show, page.jobs)
-            jobs += (job for job in seen if all(getattr(job, name) == rest[name] for name in rest))
+            jobs += fitting(page.jobs, own)
             cursor = page.cursor
             if cursor is None or len(jobs) > limit:
                 break
@@ -55,8 +56,11 @@ class ScopedActions(Scoped):
         found = await self._client.actions(None if budget is None else self._restrictions.budget(budget))
         return [one for one in found if self._restrictions.allow(one.filter)]
 
-    async def stop(self, action_id: str) -> BulkAction | None:
-        """Stops an action; None: there is none with this id."""
+    async def stop(self, action_id: str) -> BulkAction:
+        """Stops an action."""
         async with self.audited("stop_action", f"action {action_id}"):
             seen = any(one.id == action_id for one in await self.all())
-            return await self._client.stop_action(action_id) if seen else None
+            stopped = await self._client.stop_action(action_id) if seen else None
+            if stopped is None:
+                raise Problem(ProblemCode.NOT_FOUND, "No action has this id.")
+            return stopped
