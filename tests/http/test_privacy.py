@@ -27,8 +27,8 @@ sys.argv[0] = "outbound-chat"
 sys.exit(main())
 """
 SHOWING = {"readSuppressed", "readJobs", "readManyJobs", "cancelJobs", "replayWebhooks", "preflightBatch"}
-"""Whose answers may: one lists numbers, one shows texts as customers would get them, the others say of each id, whatever
-it is, what it is the id of.
+"""Whose answers may: one lists numbers, one shows texts as customers would get them, the others say of each id,
+whatever it is, what it is the id of.
 """
 JOB = {"sender": "support", "to": NUMBER, "text": TEXT, "attributes": {"name": TEXT}}
 RAW = {"DestinationEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": NUMBER}, "Attributes": {"a": TEXT}}
