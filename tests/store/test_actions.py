@@ -58,7 +58,7 @@ def test_a_worker_may_die_after_any_call(clocked: ClockedLedger, calls: int) -> 
     go_on(clocked)
     ended = only(clocked)
     assert (ended.id, ended.state, ended.done, ended.refused) == (action.id, "done", 3, {"unknown_sender": 1})
-    assert [one.job_id for one in ended.first_refused] == [f"{BUDGET}.{unreadable[0]}"]
+    assert list(ended.first_refused) == [f"{BUDGET}.{unreadable[0]}"]
     assert clocked.counts()["accepted"] == 4 + 3
     assert clocked.dead() == unreadable
     assert all(clocked.job(id_).replayed_by for id_ in old)

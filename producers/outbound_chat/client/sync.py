@@ -25,7 +25,7 @@ from outbound_chat.client.steps import (
     suppression,
     webhooks,
 )
-from outbound_chat.client.steps.base import Ahead, Later, Steps
+from outbound_chat.client.steps.base import Steps, run
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import context_of
@@ -43,7 +43,7 @@ from outbound_chat.client.steps.why import why
 from outbound_chat.model.actions import BulkAction
 from outbound_chat.model.batches import Batch, BatchReceipt, EarlierBatch, Preflight
 from outbound_chat.model.contact_events import ContactEventStatus, Outcome
-from outbound_chat.model.errors import InvalidJob, NotDurable, OutboundChatError, StoreError, StoreUnavailable
+from outbound_chat.model.errors import InvalidJob, NotDurable, OutboundChatError, StoreUnavailable
 from outbound_chat.model.history import History
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
@@ -73,7 +73,7 @@ from outbound_chat.request.options import (
     JobOptions,
     ReplayOptions,
 )
-from outbound_chat.store import ScriptCall, Store
+from outbound_chat.store import Store
 from outbound_chat.store.scripts import FIRST_PAGE, MOST_BATCHES, MOST_JOBS
 from outbound_chat_config import Settings, load_settings
 
@@ -856,27 +856,7 @@ class OutboundChat(Closable):
         return found if over else self._run(time_is_over(self._context, found, until))
 
     def _run(self, steps: Steps[T]) -> T:
-        try:
-            call = next(steps)
-            while True:
-                try:
-                    answer = self._answer(call)
-                except StoreError as error:
-                    call = steps.throw(error)
-                else:
-                    call = steps.send(answer)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-    def _answer(self, call: ScriptCall[Any] | Ahead[Any] | Later[Any]) -> Any:
-        match call:
-            case Ahead(ahead):
-                return Later(self._store.begin(ahead))
-            case Later(answer):
-                return answer()
-            case _:
-                return self._store.run(call)
+        return run(steps, self._store)
 
     def _write(self, numbers: Iterable[object], writer: suppression.NumberWriter) -> int:
         for number in several("numbers", numbers):

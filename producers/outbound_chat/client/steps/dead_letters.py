@@ -1,5 +1,6 @@
 """Lists, counts and replays failed and uncertain jobs."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -38,14 +39,14 @@ OF_ONE_JOB = (InvalidJob, MissingEncryptionKey, WrittenByNewerVersion, NotReplay
 
 
 def dead_letters(context: Context, options: Mapping[str, Any], limit: int, cursor: str | None) -> Steps[DeadLetters]:
-    """Reads a page of them. `options`: budget, state, code, sender, tenant, batch."""
+    """Reads a page of them. `options`: a `DeadFilter`, and `most_looked`: after so many jobs, it is the last one."""
     budget = context.budget(options.get("budget"))
     state = options.get("state")
     errors: Errors = []
     after = check_page(state, limit, cursor, errors)
     if errors:
         raise InvalidJob(errors)
-    jobs: list[Job] = []
+    jobs, left = list[Job](), options.get("most_looked", math.inf)
     count = limit if all(options.get(name) is None for name in ("sender", "tenant", "batch")) else scripts.MOST_JOBS
     while True:
         call = scripts.read_dead(
@@ -53,9 +54,10 @@ def dead_letters(context: Context, options: Mapping[str, Any], limit: int, curso
         )
         page = yield from ask(call)
         jobs += fitting(page.jobs, options)
-        if len(jobs) >= limit or page.following is None:
+        left -= count
+        if len(jobs) >= limit or page.following is None or left <= 0:
             # The cursor of the page names a job that the caller may not be allowed to see.
-            more = len(jobs) > limit or page.following
+            more = len(jobs) > limit or (len(jobs) == limit and page.following)
             cursor = str(DeadCursor.after(jobs[limit - 1])) if more else None
             return DeadLetters(jobs=tuple(jobs[:limit]), cursor=cursor)
         after = page.following

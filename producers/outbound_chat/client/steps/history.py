@@ -10,8 +10,6 @@ from outbound_chat.model.times import from_ms
 from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
 
-_MODULUS = 2**32
-
 
 def read_history(context: Context, budget: str | None, hours: int, step: int) -> Steps[History]:
     """Reads the last `hours` of a budget, in points of `step` minutes."""
@@ -28,6 +26,6 @@ def read_history(context: Context, budget: str | None, hours: int, step: int) ->
 
 
 def _point(before: tuple[int, ...], after: tuple[int, ...]) -> HistoryPoint:
-    minutes, *passed = ((new - old) % _MODULUS for old, new in zip(before, after, strict=True))
     # A counter that went back was repaired, or begins anew.
-    return HistoryPoint(from_ms(before[0] * 60_000), minutes, *(n if n < _MODULUS // 2 else 0 for n in passed))
+    passed = (max(0, new - old) for old, new in zip(before, after, strict=True))
+    return HistoryPoint(from_ms(before[0] * 60_000), *passed)

@@ -5,36 +5,16 @@ from typing import Any
 
 from outbound_chat.http.access.audit import Scoped
 from outbound_chat.model.actions import BulkAction
-from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.model.jobs import JobState
 from outbound_chat.model.operations import DeadLetters
-from outbound_chat.store.scripts import DeadCursor
-
-DEAD_PAGE, MOST_LOOKED = 500, 10_000
 
 
 class ScopedDeadLetters(Scoped):
     """Dead letters that the key may see."""
 
     async def page(self, chosen: Mapping[str, Any], *, limit: int, cursor: str | None) -> DeadLetters:
-        """Returns a page of failed and uncertain jobs."""
+        """Returns a page. `most_looked` in `chosen`: it is the last one after so many jobs, for a bounded cost."""
         return await self._client.dead_letters(limit=limit, cursor=cursor, **self._restrictions.own_list(chosen))
-
-    async def matching(self, chosen: Mapping[str, Any], cursor: str | None, limit: int = 100) -> DeadLetters:
-        """Returns a page of those among the next `MOST_LOOKED` of a state and code, so that it has a fixed cost."""
-        own = self._restrictions.own_list(chosen)
-        rest = {name: chosen[name] for name in ("sender", "tenant") if name in chosen}
-        read = {name: own[name] for name in own if name not in {"sender", "tenant"}}
-        jobs: list[Job] = []
-        for _ in range(MOST_LOOKED // DEAD_PAGE):
-            page = await self._client.dead_letters(limit=DEAD_PAGE, cursor=cursor, **read)
-            seen = filter(self._restrictions.show, page.jobs)
-            jobs += (job for job in seen if all(getattr(job, name) == rest[name] for name in rest))
-            cursor = page.cursor
-            if cursor is None or len(jobs) > limit:
-                break
-        # The store's cursor names the last job that it read, which the key may not see.
-        following = str(DeadCursor.after(jobs[limit - 1])) if len(jobs) > limit else None
-        return DeadLetters(jobs=tuple(jobs[:limit]), cursor=following)
 
     async def counts(self, budget: str) -> Mapping[tuple[JobState, str], int]:
         """Counts all jobs of a budget by state and code. Requires a key without restrictions."""
@@ -45,11 +25,11 @@ class ScopedDeadLetters(Scoped):
 class ScopedActions(Scoped):
     """Bulk actions on what the key may see: those that it could have started."""
 
-    async def start_replay(self, chosen: Mapping[str, Any], *, force: bool = False) -> BulkAction:
-        """Starts a replay of all dead letters that match."""
+    async def start_replay(self, chosen: Mapping[str, Any]) -> BulkAction:
+        """Starts a replay of all dead letters that match. `chosen`: may have `force`, too."""
         async with self.audited("replay", "action") as targets:
-            own, key_id = self._restrictions.own_list(chosen), self._restrictions.key_id
-            action = await self._client.start_replay(force=force, key_id=key_id, **own)
+            own = self._restrictions.own_list(chosen)
+            action = await self._client.start_replay(key_id=self._restrictions.key_id, **own)
             targets.append(f"action {action.id}")
             return action
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from outbound_chat.model.actions import BulkAction, Refusal
+from outbound_chat.model.actions import BulkAction
 from outbound_chat.model.audit import AuditEntry, AuditPage
 from outbound_chat.model.batches import Batch, ExpiringRow, FaultCount, Preflight, Preview
 from outbound_chat.model.contact_events import Outcome
@@ -40,10 +40,7 @@ for _record in (
     *(Check, ExpiringRow, FaultCount, Lanes, LaneStatus, Preflight, Preview, WorkerStatus),
     *(Attempt, Batch, BatchPage, BudgetStatus, Cancellation, ContactFact, DeadLetters, DeadWebhook, Delivery, Event),
     *(FieldError, History, HistoryPoint, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage),
-    *(Webhook, WebhookHost, Why),
-    *(FieldError, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
-    *(AuditEntry, AuditPage),
-    *(BulkAction, Refusal),
+    *(Webhook, WebhookHost, Why, AuditEntry, AuditPage, BulkAction),
 ):
     _record.__pydantic_config__ = _CONFIG  # type: ignore[union-attr]
 
@@ -152,17 +149,6 @@ class ProblemDetails(_Model):
     """Stable code for programs, such as `unknown_job`."""
     errors: list[FieldError] | None = None
     """Every invalid field, if the request is invalid."""
-
-
-class Replays(_Model):
-    """The result of replaying a page of jobs."""
-
-    jobs: list[Job]
-    """The new jobs."""
-    refused: list[Refusal]
-    """Jobs that were not replayed."""
-    cursor: str | None
-    """Cursor of the next page; null if this is the last page."""
 
 
 class ActionList(_Model):

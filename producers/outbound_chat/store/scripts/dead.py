@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
-from outbound_chat.model.errors import WrittenByNewerVersion
+from outbound_chat.model.actions import BulkAction
+from outbound_chat.model.errors import StoreError, WrittenByNewerVersion
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.json import to_json
 from outbound_chat.model.lanes import Lane
@@ -155,8 +156,15 @@ def actions(keys: Keys, found: Actions | None = None, record: Record | None = No
 
     def read(reply: list[Any]) -> Actions:
         held = dict(rows(reply[2], 0, 2))
-        done = {id_: int(held[f"done:{id_}"]) for id_ in sorted(held) if f"done:{id_}" in held}
-        records = {id_: {**json.loads(held[id_].partition(" ")[2]), "done": number} for id_, number in done.items()}
+        try:
+            done = {id_: int(held[f"done:{id_}"]) for id_ in sorted(held) if f"done:{id_}" in held}
+            records = {id_: {**json.loads(held[id_].partition(" ")[2]), "done": number} for id_, number in done.items()}
+        except (ValueError, TypeError, RecursionError):
+            records = {"": {}}
+        if not all(BulkAction.__dataclass_fields__.keys() <= one.keys() for one in records.values()):
+            raise StoreError(
+                f"bulk actions can't be read, another program wrote to {keys.base}actions; delete that key"
+            )
         return Actions(reply[0] == 1, int(reply[1]), held.get("version", "0"), records)
 
     args: list[str | int] = [""] * 5
