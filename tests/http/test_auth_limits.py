@@ -169,7 +169,6 @@ def test_a_limited_key_acts_only_on_what_it_may_see(service: Service, stack: Har
         assert own["acme"]["filter"] == {"code": "none", "tenant": "acme"}
         assert own["support"]["filter"] == {"code": "none", "sender": ["support"]}
         assert own["both"]["filter"] == {"code": "none", "sender": ["chat", "support"]}
-        assert {one["key_id"] for one in own.values()} == {key.id for key in keys.values()}
         problem(start(keys["acme"], tenant="other"), 403, "forbidden")
         problem(start(keys["support"], sender="chat"), 403, "forbidden")
         wide, of_acme = start(everything).json()["id"], start(everything, tenant="acme", sender="chat").json()["id"]

@@ -31,7 +31,6 @@ from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import context_of
 from outbound_chat.client.steps.earlier import earlier_batches
 from outbound_chat.client.steps.find import find_jobs
-from outbound_chat.client.steps.history import read_history
 from outbound_chat.client.steps.job_lists import JobWriter
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
@@ -537,17 +536,16 @@ class OutboundChat(Closable):
         for job in self.each_dead_letter(**chosen):
             yield self.replay(job.id)
 
-    def start_replay(self, *, force: bool = False, key_id: str = "", **chosen: Unpack[DeadFilter]) -> BulkAction:
+    def start_replay(self, *, force: bool = False, **chosen: Unpack[DeadFilter]) -> BulkAction:
         """Starts a replay of all failed and uncertain jobs that match, which workers carry out; returns it.
 
         If the same one is running, that is returned. Jobs that fail after it began are not part of it. Each job is
         replayed and counted once, whatever happens to workers. What `replay` would refuse is counted in `refused`.
-        `key_id`: who started it.
 
         Raises:
             InvalidJob: a filter is invalid, or 100 actions are running in the budget.
         """
-        return self._run(actions.start_replay(self._context, chosen, key_id, force=force))
+        return self._run(actions.start_replay(self._context, chosen, force=force))
 
     def actions(self, budget: str | None = None) -> list[BulkAction]:
         """Returns the bulk actions of a budget, or of all, newest first: the last 100 of each, for at least 30 days."""
@@ -677,7 +675,7 @@ class OutboundChat(Closable):
             InvalidJob: `hours` or `step` is invalid.
             SettingsError: the settings have no such budget, or there are several and `budget` is missing.
         """
-        return self._run(read_history(self._context, budget, hours, step))
+        return self._run(lists.history(self._context, budget, hours, step))
 
     def events(self, *, since: int = 0, budget: str | None = None, wait: float = 0.0) -> Events:
         """Returns up to 500 events of a budget after the event with the number `since`, oldest first.

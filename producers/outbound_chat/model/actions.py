@@ -20,8 +20,6 @@ class BulkAction:
     """What the jobs have in common: those of `state`, `code`, `sender`, `tenant` and `batch` that were given."""
     force: bool
     """Whether it replays jobs even if the customer might be texted twice."""
-    key_id: str
-    """Id of the API key that started it; empty if there was none."""
     started_at: datetime
     """When it began."""
     ended_at: datetime | None

@@ -162,16 +162,14 @@ class Waker:
         """Carries out bulk actions until none waits for a worker, or this one stops: then to the end of the page."""
         from outbound_chat.client.steps import actions, base, context  # noqa: PLC0415  # few workers need the client
 
-        own, subject = context.Context(self._runtime.settings), f"bulk actions of {budget}"
+        own = context.Context(self._runtime.settings)
         try:
             while not self._stop.is_set() and base.run(actions.carry_out(own, budget), self._runtime.store):
                 pass
-        except Exception as error:  # noqa: BLE001  # logged
-            store_error = isinstance(error, StoreError)
-            text = str(error) if store_error else f"unexpected error ({type(error).__name__})"
-            self._runtime.notices.note(subject, f"{subject}: {text}; retrying", error=None if store_error else error)
-        else:
-            self._runtime.notices.over(subject, "carrying out bulk actions again")
+        except StoreError as error:
+            self._runtime.store_failed(budget, error)
+        except Exception:
+            logger.exception("budget %s: unexpected error in a bulk action; it goes on in 15 seconds", budget)
 
     def _listen(self, budgets: Sequence[str], seconds: float) -> None:
         """Waits for the wake signal for some seconds, and requests the pumps and couriers that it names."""

@@ -27,7 +27,7 @@ PAGE, LEASE_MS, MOST_NAMED, LONGEST_REASON = 100, 15_000, 100, 300
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 
 
-def start_replay(context: Context, options: Mapping[str, Any], key_id: str, *, force: bool) -> Steps[BulkAction]:
+def start_replay(context: Context, options: Mapping[str, Any], *, force: bool) -> Steps[BulkAction]:
     """Starts a replay of all that match, or returns the same one that is running."""
     if unknown := options.keys() - DeadFilter.__annotations__.keys():
         raise TypeError(f"can't replay by {', '.join(sorted(unknown))}")
@@ -39,8 +39,8 @@ def start_replay(context: Context, options: Mapping[str, Any], key_id: str, *, f
     counts = yield from count_dead(context, budget)
     total = sum(counts[one] for one in counts if chosen.items() <= {"state": one[0], "code": one[1]}.items())
     new = {"id": f"{budget}.{new_local_id()}", "kind": "replay", "budget": budget, "filter": chosen, "force": force}
-    new |= {"key_id": key_id, "total": None if chosen.keys() - {"state", "code"} else total, "state": "running"}
-    new |= {"ended_at": None, "refused": {}, "first_refused": {}, "holder": "", "lease_ms": 0}
+    new |= {"total": None if chosen.keys() - {"state", "code"} else total, "state": "running", "ended_at": None}
+    new |= {"refused": {}, "first_refused": {}, "holder": "", "lease_ms": 0}
 
     def start(found: Actions) -> Record:
         running = [one for one in found.records.values() if one["state"] == "running"]

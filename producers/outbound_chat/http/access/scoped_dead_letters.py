@@ -28,15 +28,13 @@ class ScopedActions(Scoped):
     async def start_replay(self, chosen: Mapping[str, Any]) -> BulkAction:
         """Starts a replay of all dead letters that match. `chosen`: may have `force`, too."""
         async with self.audited("replay", "action") as targets:
-            own = self._restrictions.own_list(chosen)
-            action = await self._client.start_replay(key_id=self._restrictions.key_id, **own)
+            action = await self._client.start_replay(**self._restrictions.own_list(chosen))
             targets.append(f"action {action.id}")
             return action
 
-    async def all(self, budget: str | None = None) -> list[BulkAction]:
-        """Returns the actions of a budget, or of all."""
-        found = await self._client.actions(None if budget is None else self._restrictions.budget(budget))
-        return [one for one in found if self._restrictions.allow(one.filter)]
+    async def all(self) -> list[BulkAction]:
+        """Returns the actions of all budgets."""
+        return [one for one in await self._client.actions() if self._restrictions.allow(one.filter)]
 
     async def stop(self, action_id: str) -> BulkAction | None:
         """Stops an action; None: there is none with this id."""
