@@ -79,7 +79,10 @@ def check_page(state: object, limit: int, cursor: str | None, errors: Errors) ->
 
 def count_dead(context: Context, budget: str | None) -> Steps[dict[tuple[JobState, str], int]]:
     """Counts them by state and code."""
-    return dict((yield from ask(scripts.count_dead(context.keys(context.budget(budget))))))
+    found = yield from ask(scripts.read_budget(context.keys(context.budget(budget)), []))
+    # Another program may have written other states.
+    known = {state: found.dead.get(state, {}) for state in STATES}
+    return {(state, code): jobs for state, codes in known.items() for code, jobs in codes.items()}
 
 
 def replay(

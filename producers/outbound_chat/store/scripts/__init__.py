@@ -48,7 +48,6 @@ from outbound_chat.store.scripts.dead import (
     Replayed,
     StoredJob,
     actions,
-    count_dead,
     read_dead,
     read_request,
     replay,

@@ -1,14 +1,14 @@
-"""Lists, counts and replays failed and uncertain jobs."""
+"""Lists and replays failed and uncertain jobs."""
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 from outbound_chat.model.actions import BulkAction
 from outbound_chat.model.errors import StoreError, WrittenByNewerVersion
-from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.model.jobs import Job
 from outbound_chat.model.json import to_json
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
@@ -86,18 +86,6 @@ def read_dead(keys: Keys, *, state: str, code: str, after: DeadCursor | None, co
         return DeadPage(jobs, DeadCursor(int(reply[-2]), reply[-3]) if full else None)
 
     return ScriptCall("read_dead", keys, [state, code, *(after or ("", "")), count], read)
-
-
-def count_dead(keys: Keys) -> ScriptCall[Mapping[tuple[JobState, str], int]]:
-    """Counts failed and uncertain jobs by state and code."""
-
-    def read(reply: list[Any]) -> Mapping[tuple[JobState, str], int]:
-        # Another program may have written other names.
-        return {
-            (JobState(state), code): int(count) for state, code, count in rows(reply, 0, 3) if state in set(JobState)
-        }
-
-    return ScriptCall("count_dead", keys, [], read)
 
 
 def read_request(keys: Keys, local_id: str) -> ScriptCall[StoredJob | None]:
