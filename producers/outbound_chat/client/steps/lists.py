@@ -94,8 +94,7 @@ def history(context: Context, budget: str | None, hours: int, step: int) -> Step
     if wrong := [(name, f"must be from 1 to {most}") for name, value, most in ranges if not 0 < value <= most]:
         raise InvalidJob([FieldError(name, FieldCode.OUT_OF_RANGE, said) for name, said in wrong])
     name = context.budget(budget)
-    minutes = min(hours * 60, scripts.MOST_MINUTES)
-    records = yield from ask(scripts.read_history(context.keys(name), minutes=minutes))
+    records = yield from ask(scripts.read_history(context.keys(name), minutes=hours * 60))
     # The first record of each step, and the last one, up to which the rest of a step has passed.
     ends = {record[0] // step: record for record in reversed(records)}
     chosen = [*reversed(ends.values()), *records[-1:]]

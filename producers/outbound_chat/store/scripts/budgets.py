@@ -14,8 +14,6 @@ from outbound_chat.store.scripts._script_call import ScriptCall
 from outbound_chat.store.scripts.batches import is_count
 
 COUNTERS = ("waiting", "leased", "sent", "failed", "expired", "cancelled", "uncertain", "unreadable")
-MOST_MINUTES = 3 * 24 * 60 - 1
-"""Minutes before the current one of which there are records."""
 _RECORD = re.compile("[0-9]{1,16}( [0-9]{1,16}){6}")
 
 
@@ -24,8 +22,8 @@ def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
 
     def read(reply: list[Any]) -> BudgetStatus:
         _, rate, ceiling, burst, workers, pumps, skewed, due, oldest, listed = reply[:10]
-        counts, calls, waits = map(_counts, reply[10:13])
-        dead, chats, faults, *webhooks = reply[13:]
+        counts, calls, waits, dead = map(_counts, reply[10:14])
+        chats, faults, *webhooks = reply[14:]
         return BudgetStatus(
             name=keys.budget,
             rate=float(rate or 0),
@@ -43,7 +41,7 @@ def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
             # A job is sent by one call.
             calls=_by_two({**calls, "sent:": counts.get("sent", 0)}),
             waits=_by_two(waits),
-            dead=_by_two({f"{state}:{code}": jobs for state, code, jobs in rows(dead, 0, 3)}),
+            dead=_by_two(dead),
             open_chats={name: {"open": opened, "limit": most or None} for name, opened, most in rows(chats, 0, 3)},
             faults=Counter(name.partition(":")[0] for name in faults),
             skewed_workers=skewed,

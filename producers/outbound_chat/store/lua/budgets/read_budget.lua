@@ -5,7 +5,7 @@
 --         rate, ceiling: calls a second now and at most, '' until something was sent; burst: '' until a worker has run;
 --         due, oldest_due_ms: how many of the jobs whose turn is next are due, and since when, '' if none is. Only the
 --         lanes in front are read, so that the cost does not grow with the number of lanes; listed: single jobs in the
---         list; counts, calls, waits: fields and numbers of these hashes; dead: state, code, jobs; chats: instance,
+--         list; counts, calls, waits: fields and numbers of these hashes; dead: state:code, jobs; chats: instance,
 --         open chats, limit (0 for none) of each; faults: their names; waiting, posting: for the first 500 hosts
 -- keeps   nothing is written
 -- uses: instance_chats lanes retention ring workers
@@ -47,10 +47,9 @@ local function dead_letters()
   -- The id of a record that has expired stays until the next job of its kind ends.
   local since_ms = digits(NOW - retention.record_ms())
   for _, name in ipairs(try('HKEYS', key('dead')) or {}) do
-    local state, code = string.match(name, '^(%a+):(.*)$')
-    local count = state and try('ZCOUNT', key('dead:' .. name), since_ms, '+inf') or 0
+    local count = try('ZCOUNT', key('dead:' .. name), since_ms, '+inf') or 0
     if count > 0 then
-      found[#found + 1], found[#found + 2], found[#found + 3] = state, code, count
+      found[#found + 1], found[#found + 2] = name, digits(count)
     end
   end
   return found

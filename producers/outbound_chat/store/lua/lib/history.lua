@@ -2,7 +2,8 @@
 -- minute since 1970, then the counters accepted, calls, sent, failed, throttled and expired as they were when it began.
 local history = {}
 
-local MOST = 4320
+-- Three days, and the minute in which they began.
+local MOST = 4321
 
 local function count_of(value)
   return number_in(value, 0, 1e15) or 0
