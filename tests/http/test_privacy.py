@@ -91,7 +91,6 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
             ("POST", f"/v1/batches/{NUMBER}/cancel", {"json": {TEXT: NUMBER}}),
         ],
         "readDeadLetters": _asked("/v1/dead-letters", "budget", "state", "code", "sender", "tenant", "batch", "cursor"),
-        "replayDeadLetters": _told("/v1/dead-letters/replay", {}, "budget", "cursor", "limit", "state", TEXT),
         "startAction": _told(
             "/v1/actions", {"kind": "replay"}, "kind", "state", "code", "sender", "tenant", "batch", TEXT
         ),

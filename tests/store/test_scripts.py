@@ -76,7 +76,6 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "read_holds": scripts.read_holds(KEYS),
         "cancel_many": scripts.cancel_many(KEYS, scope="batch:b", first=True),
         "read_dead": scripts.read_dead(KEYS, state="", code="", after=None, count=1),
-        "count_dead": scripts.count_dead(KEYS),
         "read_request": scripts.read_request(KEYS, "id"),
         "read_events": scripts.read_events(KEYS, since=0, count=1),
         "read_receipts": scripts.read_receipts(KEYS, since_ms=1, skip=0),

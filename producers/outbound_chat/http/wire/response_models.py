@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from outbound_chat.model import actions, audit, batches, contacts, diagnostics, errors, history, jobs, operations, why
-from outbound_chat.model.actions import BulkAction, Refusal
+from outbound_chat.model.actions import BulkAction
 from outbound_chat.model.contact_events import Outcome
 from outbound_chat.model.diagnostics import Check
 from outbound_chat.model.errors import FieldError
@@ -121,17 +121,6 @@ class ProblemDetails(_Model):
     """Stable code for programs, such as `unknown_job`."""
     errors: list[FieldError] | None = None
     """Every invalid field, if the request is invalid."""
-
-
-class Replays(_Model):
-    """The result of replaying a page of jobs."""
-
-    jobs: list[Job]
-    """The new jobs."""
-    refused: list[Refusal]
-    """Jobs that were not replayed."""
-    cursor: str | None
-    """Cursor of the next page; null if this is the last page."""
 
 
 class Released(_Model):

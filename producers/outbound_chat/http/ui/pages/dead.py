@@ -7,14 +7,15 @@ from starlette.responses import Response
 from outbound_chat.http.ui.view import View, page
 from outbound_chat.model.api_keys import Scope
 
-FILTER = ("state", "code", "sender", "tenant")
+FILTER, MOST_LOOKED = ("state", "code", "sender", "tenant"), 10_000
 
 
 @page("/dead", Scope.READ)
 async def dead(view: View) -> Response:
     """Lists them. Counts are those of the page, unless the key sees all of a budget, and looks at all."""
     chosen, read = view.chosen(*FILTER), view.scoped.dead_letters
-    found = await read.matching(chosen, view.query.get("cursor"))
+    bounded = {**chosen, "most_looked": MOST_LOOKED}
+    found = await read.page(bounded, limit=100, cursor=view.query.get("cursor"))
     exact = view.whole and not chosen.keys() & {"sender", "tenant"}
     here = Counter((one.state, one.error.code) for one in found.jobs if one.error)
     counts = await view.scoped.unrestricted.count_dead(chosen["budget"]) if exact else here
