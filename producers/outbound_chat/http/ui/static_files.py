@@ -1,5 +1,7 @@
 """The files that pages load. Their URLs name their content, so browsers keep them."""
 
+from importlib.resources import files
+
 from fastapi import Request
 from starlette.responses import Response
 
@@ -8,9 +10,7 @@ from outbound_chat.http.ui.view import problem_page, router
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 
-FILES = frozenset(
-    {"ui.css", "ui.js", "idiomorph.min.js", "idiomorph.LICENSE", "uplot.min.js", "uplot.min.css", "uplot.LICENSE"}
-)  # fmt: skip
+FILES = frozenset(one.name for one in files("outbound_chat.http.ui").joinpath("static").iterdir())
 
 
 @router.get("/static/{name}")

@@ -34,7 +34,7 @@ NAV = (
     ("holds", "Holds", Scope.READ, False),
     ("send", "Send", Scope.ENQUEUE, False),
     ("upload", "Upload CSV", Scope.ENQUEUE, False),
-    ("suppression", "Suppression", Scope.READ, True),
+    ("suppression", "Suppression", Scope.OPERATE, True),
     ("webhooks", "Webhooks", Scope.READ, False),
     ("workers", "Workers", Scope.READ, True),
     ("keys", "API keys", Scope.OPERATE, True),
@@ -119,15 +119,12 @@ class View:
 
     def render(self, template: str, status: int = 200, **data: Any) -> Response:
         """Returns the page."""
-        given = {"view": self, "menu": self._menu(), "errors": {}, "form": {}, **data}
-        return render(self.request, template, given, status=status)
+        menu = [(path, title) for path, title, scope, whole in NAV if self.may(scope) and self.whole >= whole]
+        return render(self.request, template, {"view": self, "menu": menu, **data}, status=status)
 
     def done(self, to: str, done: str = "", number: int = 0) -> Response:
         """Leads to a page after an action. `done`: a key of `DONE`, what the page says; `number`: what `{n}` means."""
         return redirect(self.request, to, done, number)
-
-    def _menu(self) -> list[tuple[str, str]]:
-        return [(path, title) for path, title, scope, whole in NAV if self.may(scope) and (self.whole or not whole)]
 
 
 Page = Callable[[View], Awaitable[Response]]
@@ -162,9 +159,9 @@ def problem_page(request: Request, error: Exception) -> Response:
         error = Problem(ProblemCode.INVALID_REQUEST, str(error.detail))
     problem = problem_of(error)
     if problem.code is ProblemCode.UNAUTHORIZED and not request.headers.get("hx-request"):
-        path = path_of(request)
-        return redirect(request, f"login?next={path}" if path and request.method in SAFE else "login")
-    data = {"problem": problem, "title": TITLES[problem.code][1], "menu": []}
+        path = path_of(request)[len("/ui/") :] if request.method in SAFE else ""
+        return redirect(request, f"login?next={path}" if path else "login")
+    data = {"problem": problem, "title": TITLES[problem.code][1]}
     response = render(request, "problem.html", data, status=problem.status)
     response.headers.update(problem.headers)
     return response

@@ -12,14 +12,15 @@ from outbound_chat.model.errors import InvalidJob
 @page("/holds", Scope.OPERATE, method="POST")
 async def holds(view: View) -> Response:
     """Lists them. A form holds or releases; that of a batch leads back to its page."""
-    form, errors = {"scope": "", "name": "", "reason": "", **await view.form()}, dict[str, str]()
+    form, errors = await view.form(), dict[str, str]()
     if view.request.method == "POST":
-        target = {form["scope"] if form["scope"] in SCOPES else SCOPES[0]: form["name"]}
-        back = f"batches/{form['name']}" if "back" in form else "holds"
+        scope, name = form.get("scope", ""), form.get("name", "")
+        target = {scope if scope in SCOPES else SCOPES[0]: name}
+        back = f"batches/{name}" if "back" in form else "holds"
         try:
             if "release" in form:
                 return view.done(back, "released" if await view.scoped.holds.release(target) else "not_held")
-            await view.scoped.holds.hold(target, form["reason"])
+            await view.scoped.holds.hold(target, form.get("reason", ""))
             return view.done(back, "held")
         except InvalidJob as error:
             errors |= faults_of(error)

@@ -53,4 +53,4 @@ async def sign_out(request: Request) -> Response:
 
 
 def _form(request: Request, to: str, *, error: str = "", status: int = 200) -> Response:
-    return render(request, "login.html", {"menu": [], "error": error, "next": to}, status=status)
+    return render(request, "login.html", {"error": error, "next": to}, status=status)

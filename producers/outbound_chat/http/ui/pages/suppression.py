@@ -12,7 +12,7 @@ from outbound_chat.model.errors import InvalidJob, InvalidNumbers
 from outbound_chat.rows import Form
 
 
-@page("/suppression", Scope.READ, method="GET POST")
+@page("/suppression", Scope.OPERATE, method="GET POST")
 @page("/suppression/add", Scope.OPERATE, method="POST")
 @page("/suppression/remove", Scope.OPERATE, method="POST")
 async def suppression(view: View) -> Response:
