@@ -20,6 +20,7 @@ from outbound_chat.http.ui.rendering import path_of, redirect, render
 from outbound_chat.http.wire.codes import TITLES, ProblemCode
 from outbound_chat.http.wire.problems import EXPECTED, Problem, problem_of
 from outbound_chat.model.api_keys import Scope
+from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.errors import InvalidJob, InvalidNumbers
 
 T = TypeVar("T")
@@ -116,6 +117,11 @@ class View:
             return await load()
         who = self.request.scope.get(KEY_ID, "")
         return await self.service.snapshots.get((who, name), load, seconds)
+
+    async def checks(self) -> list[Check]:
+        """Returns what the doctor finds, the worst first. Requires a key without restrictions."""
+        found = await self.scoped.budgets.doctor(self.service.snapshots)
+        return sorted(found, key=lambda check: list(Level).index(check.level), reverse=True)
 
     def render(self, template: str, status: int = 200, **data: Any) -> Response:
         """Returns the page."""

@@ -7,7 +7,6 @@ from starlette.responses import Response
 from outbound_chat.http.service import while_there
 from outbound_chat.http.ui.view import View, page
 from outbound_chat.model.api_keys import Scope
-from outbound_chat.model.diagnostics import Level
 
 NEWEST_WEBHOOKS = 200
 ENTRIES, ENTRIES_LOOKED = 100, 1000
@@ -16,11 +15,9 @@ ENTRIES, ENTRIES_LOOKED = 100, 1000
 
 @page("/workers", Scope.READ)
 async def workers(view: View) -> Response:
-    """Shows all workers, then what the doctor finds, the worst first."""
+    """Shows all workers, then all that the doctor finds."""
     found = await view.shared("workers", view.scoped.budgets.workers)
-    checks = await view.scoped.budgets.doctor(view.service.snapshots)
-    worst_first = sorted(checks, key=lambda check: list(Level).index(check.level), reverse=True)
-    return view.render("workers.html", workers=found, checks=worst_first)
+    return view.render("workers.html", workers=found, checks=await view.checks())
 
 
 @page("/webhooks", Scope.READ)
