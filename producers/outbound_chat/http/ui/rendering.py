@@ -113,10 +113,11 @@ def render(request: Request, template: str, data: Mapping[str, Any], *, status: 
     return HTMLResponse(_templates.get_template(template).render(given, m=macros), status, headers=HEADERS)
 
 
-def redirect(request: Request, to: str, done: str = "", number: int = 0) -> RedirectResponse:
+def redirect(request: Request, to: str, done: str = "", number: int = 0, *, cookie: str = "") -> RedirectResponse:
     """Returns a response that leads to a page. `done`: a key of `DONE`, which the page says once."""
     query = ("&" if "?" in to else "?") + urlencode({"done": done, "n": number}) if done else ""
-    return RedirectResponse(link(request, to + query), 303, headers=HEADERS)
+    headers = HEADERS | ({"Set-Cookie": cookie} if cookie else {})
+    return RedirectResponse(link(request, to + query), 303, headers=headers)
 
 
 def _notice(request: Request) -> str:

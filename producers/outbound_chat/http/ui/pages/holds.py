@@ -25,4 +25,4 @@ async def holds(view: View) -> Response:
         except InvalidJob as error:
             errors |= faults_of(error)
     found = await view.shared("holds", view.scoped.holds.all)
-    return view.render("holds.html", 400 if errors else 200, holds=found, scopes=SCOPES, form=form, errors=errors)
+    return view.render("holds.html", holds=found, scopes=SCOPES, form=form, errors=errors)

@@ -16,6 +16,7 @@ HISTORY_SECONDS = 15.0
 
 
 @page("", Scope.READ)
+@page("/", Scope.READ)
 async def overview(view: View) -> Response:
     """Shows all budgets. A key with restrictions sees its batches instead."""
     if not view.whole:
@@ -25,10 +26,8 @@ async def overview(view: View) -> Response:
     chosen = view.query.get("budget", budgets[0].name)
     shown = () if "hx-request" in view.request.headers else CHARTS  # a poll gets no charts
     charts = [(title, hours, step, await _history(view, chosen, hours, step)) for title, hours, step in shown]
-    data = {"last_hours": last_hours, "senders": view.scoped.budgets.senders(), "why_rate": _why_rate}
-    return view.render(
-        "overview.html", budgets=budgets, chosen=chosen, charts=charts, checks=await view.checks(), **data
-    )
+    data = {"budgets": budgets, "last_hours": last_hours, "chosen": chosen, "charts": charts, "why_rate": _why_rate}
+    return view.render("overview.html", checks=await view.checks(), **data)
 
 
 async def _history(view: View, budget: str, hours: int, step: int) -> History:

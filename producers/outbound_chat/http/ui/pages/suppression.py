@@ -27,7 +27,7 @@ async def suppression(view: View) -> Response:
         found = await lists.among(numbers, sender) if form else None
     except (InvalidJob, InvalidNumbers) as error:
         errors |= faults_of(error)
-    return view.render("suppression.html", 400 if errors else 200, form=form, errors=errors, found=found)
+    return view.render("suppression.html", form=form, errors=errors, found=found)
 
 
 async def _numbers(view: View, form: Mapping[str, str]) -> AsyncIterator[str]:
