@@ -41,8 +41,8 @@ def test_the_overview_says_what_is_wrong_with_each_budget(two_budgets: Service) 
     page = text_of(two_budgets, "/ui")
 
     for finding in (
-        "sender support</th><td>held by a person since", "workers of other</th><td>none is running; 0 jobs queued",
-        "pace of other</th><td>sends 1.5/s of the 2/s configured: AWS throttled",
+        "sender support</strong>: held by a person since", "workers of other</strong>: none is running; 0 jobs queued",
+        "pace of other</strong>: sends 1.5/s of the 2/s configured: AWS throttled",
     ):  # fmt: skip
         assert finding in page
     assert "1.5 of 2 calls/s" in page

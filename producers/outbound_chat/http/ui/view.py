@@ -126,9 +126,8 @@ class View:
     def render(self, template: str, **data: Any) -> Response:
         """Returns the page. `errors`: what is wrong with the form, by field."""
         menu = [(path, title) for path, title, scope, whole in NAV if self.may(scope) and self.whole >= whole]
-        return render(
-            self.request, template, {"view": self, "menu": menu, "nav": NAV, **data}, status=400 if data.get("errors") else 200
-        )
+        status = 400 if data.get("errors") else 200
+        return render(self.request, template, {"view": self, "menu": menu, "nav": NAV, **data}, status=status)
 
     def done(self, to: str, done: str = "", number: int = 0) -> Response:
         """Leads to a page after an action. `done`: a key of `DONE`, what the page says; `number`: what `{n}` means."""
