@@ -1,18 +1,16 @@
 """What anybody may ask for: the login, the files that pages load, and what does not exist."""
 
-from importlib.resources import files
-
 from fastapi import Request
 from starlette.responses import Response
 
 from outbound_chat.http.access.loopback import refuse_cross_site
 from outbound_chat.http.access.sessions import begin, end, session_cookie
-from outbound_chat.http.ui.rendering import HEADERS, redirect, render, static_file
+from outbound_chat.http.ui.rendering import FILES, HEADERS, VERSION, redirect, render
 from outbound_chat.http.ui.view import problem_page, router
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import EXPECTED, Problem, problem_of
 
-FILES = frozenset(one.name for one in files("outbound_chat.http.ui").joinpath("static").iterdir())
+TYPES = {"css": "text/css", "js": "text/javascript", "LICENSE": "text/plain"}
 MOST_BYTES = 4_096
 """Of the form of the login."""
 
@@ -53,10 +51,9 @@ async def static(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in FILES:
         return await unknown(request)
-    content, media_type, version = static_file(name)
-    same = request.query_params.get("v") == version
-    kept = "public, max-age=31536000, immutable" if same else "no-cache"
-    return Response(content, media_type=media_type, headers={**HEADERS, "Cache-Control": kept})
+    kept = "public, max-age=31536000, immutable" if request.query_params.get("v") == VERSION else "no-cache"
+    media_type = TYPES[name.rpartition(".")[2]]
+    return Response(FILES[name], media_type=media_type, headers={**HEADERS, "Cache-Control": kept})
 
 
 @router.get("/{rest:path}")

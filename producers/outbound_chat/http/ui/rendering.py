@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
@@ -28,7 +27,9 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-TYPES = {"css": "text/css", "js": "text/javascript", "LICENSE": "text/plain"}
+FILES = {one.name: one.read_bytes() for one in files("outbound_chat.http.ui").joinpath("static").iterdir()}
+"""What pages load. URLs have the version of all."""
+VERSION = hashlib.sha256(b"".join(FILES[name] for name in sorted(FILES))).hexdigest()[:12]
 DONE = {
     "added": "Numbers added to the list: {n}.",
     "removed": "Numbers removed from the list: {n}.",
@@ -62,17 +63,6 @@ def link(request: Request, to: str) -> str:
     return "../" * (path_of(request).count("/") - 1) + "ui" + (f"/{to}" if to else "")
 
 
-@cache
-def static_file(name: str) -> tuple[bytes, str, str]:
-    """Returns the content of a file, its media type, and the version that its URL has.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-    """
-    content = files("outbound_chat.http.ui").joinpath("static", name).read_bytes()
-    return content, TYPES[name.rpartition(".")[2]], hashlib.sha256(content).hexdigest()[:12]
-
-
 def _time(moment: datetime | None, otherwise: str = "-") -> Markup | str:
     """A time in UTC; the script of the page shows it in the zone of the viewer."""
     if moment is None:
@@ -103,7 +93,7 @@ def render(request: Request, template: str, data: Mapping[str, Any], *, status: 
     """Returns a page. A poll of the page's script gets the same page without what surrounds it."""
     given = {
         "url": lambda to: link(request, to),
-        "asset": lambda name: f"{link(request, 'static/' + name)}?v={static_file(name)[2]}",
+        "asset": lambda name: f"{link(request, 'static/' + name)}?v={VERSION}",
         "path": path_of(request)[len("/ui/") :],
         "layout": "fragment.html" if request.headers.get("hx-request") else "layout.html",
         "notice": _notice(request),

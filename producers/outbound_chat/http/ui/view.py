@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Message
 
-from outbound_chat.http.access.authentication import KEY_ID, Principal
+from outbound_chat.http.access.authentication import Principal
 from outbound_chat.http.access.loopback import refuse_cross_site
 from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.access.sessions import authenticate_page
@@ -115,8 +115,7 @@ class View:
         """Returns what `load` returned to anybody with the same key in the last second, and calls it otherwise."""
         if "done" in self.query:  # what was read before an action is old
             return await load()
-        who = self.request.scope.get(KEY_ID, "")
-        return await self.service.snapshots.get((who, name), load, seconds)
+        return await self.service.snapshots.get((self.principal.key_id, name), load, seconds)
 
     async def checks(self) -> list[Check]:
         """Returns what the doctor finds, the worst first. Requires a key without restrictions."""

@@ -1,5 +1,5 @@
 """The pages. Importing them registers them."""
 
-from outbound_chat.http.ui.pages import batches, dead, holds, jobs, overview, send, suppression, system
+from outbound_chat.http.ui.pages import batches, holds, jobs, overview, send, system
 
-__all__ = ["batches", "dead", "holds", "jobs", "overview", "send", "suppression", "system"]
+__all__ = ["batches", "holds", "jobs", "overview", "send", "system"]
