@@ -121,7 +121,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "read_key": scripts.read_key(KEYS, "k"),
         "read_keys": scripts.read_keys(KEYS),
         "revoke_key": scripts.revoke_key(KEYS, "k"),
-        "log_change": scripts.log_change(KEYS, ["k"], most=1, keep=timedelta(days=1)),
+        "log_change": scripts.log_change(KEYS, {"key_id": "k"}, most=1, keep=timedelta(days=1)),
         "spend_key": scripts.spend_key(KEYS, "k", None),
         "why": scripts.why(KEYS, "id"),
         "check_durable": scripts.check_durable(KEYS, local_ids=["id"] * items),

@@ -28,7 +28,7 @@ _PARTS = {
     "errors": ("outbound_chat.http", "errors.html", "text/html"),
 }
 """Files below `/docs`. The page of errors, to which problems refer, is made from `docs/errors.md`."""
-_KEPT = {"Cache-Control": "max-age=86400"}
+_KEPT = {**HEADERS, "Cache-Control": "max-age=86400"}
 _KEY = "An API key, `oc_…`. Not needed as long as none exists and the service only listens on its own machine."
 
 
@@ -56,7 +56,7 @@ async def part(name: Annotated[str, Path()]) -> Response:
     if name not in _PARTS:
         raise Problem(ProblemCode.NOT_FOUND, "There is nothing at this path.")
     package, path, media_type = _PARTS[name]
-    return Response(_content(package, path), media_type=media_type, headers=HEADERS | _KEPT)
+    return Response(_content(package, path), media_type=media_type, headers=_KEPT)
 
 
 def openapi_of(app: FastAPI) -> dict[str, Any]:

@@ -52,7 +52,7 @@ _METRICS: Sequence[tuple[type[Any], str, str, Sequence[str], Callable[[BudgetSta
     (Gauge, "workers", "Workers seen within 10 seconds.", [], lambda b: b.workers),
     (Gauge, "skewed_workers", "Workers that rest: their clock is wrong.", [], lambda b: b.skewed_workers),
     (Gauge, "pumps", "Pumps at work.", [], lambda b: b.pumps),
-    (Gauge, "faults", "Faults that only a person can mend.", ["kind"], lambda b: b.faults),
+    (Gauge, "faults", "Faults that only a person can repair.", ["kind"], lambda b: b.faults),
 )
 """Type, name, help, labels after the budget, and value of each metric of a budget. A mapping has a value per label."""
 

@@ -42,8 +42,8 @@ DONE = {
     "not_held": "No person holds it.",
     "cancelled": "Cancelled. What is being sent now may still arrive.",
     "new_job": "This is the new job.",
+    "stopped": "It does no more. What it did remains.",
     "replaying": "Workers replay them. You may close this page.",
-    "stopped": "Stopped. What it did remains.",
 }
 """What a page says after an action, by the name that its URL has; `{n}` is a number of jobs, numbers or webhooks."""
 _ROW = r'<tr id="attempt-(\w+)">' + "<td>(.*?)</td>" * 5

@@ -115,7 +115,7 @@ class View:
         """Returns what `load` returned to anybody with the same key in the last second, and calls it otherwise."""
         if "done" in self.query:  # what was read before an action is old
             return await load()
-        return await self.service.snapshots.get((self.principal.key_id, name), load, seconds)
+        return await self.service.snapshots.get((self.principal.restrictions.key_id, name), load, seconds)
 
     async def checks(self) -> list[Check]:
         """Returns what the doctor finds, the worst first. Requires a key without restrictions."""

@@ -21,7 +21,7 @@ async def overview(view: View) -> Response:
     """Shows all budgets. A key with restrictions sees its batches instead."""
     if not view.whole:
         return view.done("batches")
-    budgets = await view.shared("budgets", view.scoped.budgets.status)
+    budgets = await view.shared("budgets", view.scoped.unrestricted.budgets)
     last_hours = {one.name: await _history(view, one.name, *CHARTS[0][1:]) for one in budgets}
     chosen = view.query.get("budget", budgets[0].name)
     shown = () if "hx-request" in view.request.headers else CHARTS  # a poll gets no charts

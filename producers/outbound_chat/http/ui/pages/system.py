@@ -16,7 +16,7 @@ ENTRIES, ENTRIES_LOOKED = 100, 1000
 @page("/workers", Scope.READ)
 async def workers(view: View) -> Response:
     """Shows all workers, then all that the doctor finds."""
-    found = await view.shared("workers", view.scoped.budgets.workers)
+    found = await view.shared("workers", view.scoped.unrestricted.workers)
     return view.render("workers.html", workers=found, checks=await view.checks())
 
 
@@ -24,7 +24,7 @@ async def workers(view: View) -> Response:
 async def webhooks(view: View) -> Response:
     """Shows the hosts that get them, to a key without restrictions, and those that were given up."""
     budget, shown = view.chosen()["budget"], view.scoped.webhooks
-    hosts = await view.shared("webhook hosts", shown.hosts) if view.whole else ()
+    hosts = await view.shared("webhook hosts", view.scoped.unrestricted.webhook_hosts) if view.whole else ()
     # A poll renews the hosts only.
     dead = () if "hx-request" in view.request.headers else await shown.dead(budget, skip=0, limit=NEWEST_WEBHOOKS)
     return view.render("webhooks.html", hosts=hosts, dead=dead, budget=budget, newest=NEWEST_WEBHOOKS)
