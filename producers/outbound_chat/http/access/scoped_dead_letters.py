@@ -7,7 +7,6 @@ from outbound_chat.http.access.audit import Scoped
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.actions import BulkAction
-from outbound_chat.model.jobs import JobState
 from outbound_chat.model.operations import DeadLetters
 
 
@@ -17,11 +16,6 @@ class ScopedDeadLetters(Scoped):
     async def page(self, chosen: Mapping[str, Any], *, limit: int, cursor: str | None) -> DeadLetters:
         """Returns a page. `most_looked` in `chosen`: it is the last one after so many jobs, for a bounded cost."""
         return await self._client.dead_letters(limit=limit, cursor=cursor, **self._restrictions.own_list(chosen))
-
-    async def counts(self, budget: str) -> Mapping[tuple[JobState, str], int]:
-        """Counts all jobs of a budget by state and code. Requires a key without restrictions."""
-        self._restrictions.require_none()
-        return await self._client.count_dead(budget)
 
 
 class ScopedActions(Scoped):
