@@ -16,7 +16,7 @@ import importlib
 TYPE_CHECKING = False  # as that of `typing`, which the supervisor does not load
 if TYPE_CHECKING:
     from outbound_chat.client import AsyncOutboundChat, FileKey, NumberSketch, OutboundChat
-    from outbound_chat.model.actions import BulkAction, Refusal
+    from outbound_chat.model.actions import BulkAction
     from outbound_chat.model.batches import (
         Batch,
         BatchReceipt,
@@ -139,7 +139,6 @@ __all__ = [
     "Preflight",
     "Preview",
     "Priority",
-    "Refusal",
     "Rejection",
     "ReplayOptions",
     "SettingsError",

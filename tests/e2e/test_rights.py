@@ -225,6 +225,7 @@ METHODS: dict[str, Callable[[OutboundChat, World], object]] = {
     "holds": lambda chat, world: (world.held(), chat.holds()),
     "is_file_of": lambda chat, world: chat.is_file_of(world.batch, FileKey("a")),
     "lanes": lambda chat, world: (world.job(), chat.lanes()),
+    "history": lambda chat, _: chat.history(),
     "workers": lambda chat, _: chat.workers(),
     "ping": lambda chat, _: chat.ping(),
     "preflight_batch": lambda chat, _: chat.preflight_batch(rows(), sender="support", text="Hi"),

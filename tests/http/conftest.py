@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from subprocess import Popen
+from typing import Any
 
 import httpx
 import pytest
@@ -64,3 +65,13 @@ def http(service: Service) -> Iterator[httpx.Client]:
     """A client of the service."""
     with service.client() as client:
         yield client
+
+
+def ended_action(http: httpx.Client, begun: httpx.Response) -> dict[str, Any]:
+    """The bulk action, once workers have carried it out."""
+    id_ = begun.json()["id"]
+
+    def ended() -> list[dict[str, Any]]:
+        return [one for one in http.get("/v1/actions").json()["actions"] if one["id"] == id_ and one["ended_at"]]
+
+    return wait_until(ended, timeout=60, what="the end of the action")[0]

@@ -91,16 +91,15 @@ def test_each_change_is_one_entry_with_who_and_when(http: httpx.Client, key: Key
     http.request("DELETE", of_support, json={"numbers": [NUMBER]})
     http.post("/v1/webhooks/replay", json={"ids": [f"{job}.cancelled"]})
     http.post("/v1/webhooks/replay", json={"all": True})
-    dead, other = failed(http), failed(http)
+    dead = failed(http)
     http.post(f"/v1/jobs/{dead}/replay", json={"force": True})
-    http.post("/v1/dead-letters/replay", json={"code": "refused", "limit": 1})
+    begun = http.post("/v1/actions", json={"kind": "replay", "code": "refused"}).json()["id"]
 
     entries = http.get("/v1/audit").json()["entries"]
     assert {(one["key_id"], one["key_name"]) for one in entries} == {(key.id, "test")}
     times = [datetime.fromisoformat(one["at"]) for one in entries]
     assert times == sorted(times, reverse=True)
     assert datetime.now(UTC) - times[-1] < timedelta(minutes=5)
-    assert other
     assert logged(http) == [
         (action, target, "done")
         for action, target in (
@@ -118,7 +117,7 @@ def test_each_change_is_one_entry_with_who_and_when(http: httpx.Client, key: Key
             ("replay_webhooks", "1 webhooks"),
             ("replay_webhooks", "budget main"),
             ("replay", f"job {dead}"),
-            ("replay", "1 jobs"),
+            ("replay", f"action {begun}"),
         )
     ]
 
@@ -133,6 +132,8 @@ def test_a_refused_change_has_the_code_and_no_more_of_what_was_sent(stack: Harne
     http.post("/v1/batches", json={"sender": NUMBER, "text": TEXT, "rows": []})
     http.post("/v1/batches", params={"sender": "support"}, content=TEXT.encode(), headers={"Content-Type": "text/csv"})
     http.post(f"/v1/batches/main.{'0' * 26}/hold", json={"reason": REASON})
+    http.post(f"/v1/actions/{NUMBER}/stop")
+    http.delete("/v1/holds", params={"scope": "tenant", "name": NUMBER})
 
     assert logged(http) == [
         ("cancel", "job", "unknown_job"),
@@ -142,6 +143,8 @@ def test_a_refused_change_has_the_code_and_no_more_of_what_was_sent(stack: Harne
         ("send_batch", "batch", "invalid_request"),
         ("send_batch", "batch", "unusable_file"),
         ("hold", f"batch main.{'0' * 26}", "unknown_batch"),
+        ("stop_action", "action", "not_found"),
+        ("release", "tenant", "invalid_request"),
     ]
     with redis.Redis(port=stack.server.port, decode_responses=True) as server:
         assert_private(json.dumps(server.xrange(LOG), ensure_ascii=False), Markers([NUMBER], [TEXT, REASON]))
@@ -195,7 +198,7 @@ def test_it_is_read_page_by_page(http: httpx.Client) -> None:
 
 
 def test_it_is_bounded_in_number_and_time(stack: Harness) -> None:
-    keys, keep = Keys("oc", ACCESS), timedelta(days=30)
+    keys, keep, entry = Keys("oc", ACCESS), timedelta(days=30), {"key_id": "k"}
     with Store(stack.server.url) as store, redis.Redis(port=stack.server.port) as server:
         now = int(datetime.now(UTC).timestamp() * 1000)
         server.xadd(LOG, {"entry": "[]"}, id=f"{now - 31 * 86_400_000}-0")
@@ -203,10 +206,10 @@ def test_it_is_bounded_in_number_and_time(stack: Harness) -> None:
         for row in range(MOST):
             pipeline.xadd(LOG, {"entry": "[]"}, id=f"{now - 86_400_000}-{row}")
         pipeline.execute()
-        store.run(scripts.log_change(keys, ["k", "n", "hold", "tenant a", "done"], most=MOST, keep=keep))
+        store.run(scripts.log_change(keys, entry, most=MOST, keep=keep))
 
         assert server.xlen(LOG) == MOST
-        store.run(scripts.log_change(keys, ["k", "n", "hold", "tenant b", "done"], most=5, keep=keep))
+        store.run(scripts.log_change(keys, entry, most=5, keep=keep))
         assert server.xlen(LOG) == 5
         assert 0 < server.pttl(LOG) <= 30 * 86_400_000
 

@@ -12,7 +12,7 @@ from outbound_chat_config import Settings
 from tests.docs.pages import bare, read, section, table
 from tests.support.harness import Harness, number, running_harness, sender
 
-from .conftest import TIMEOUT, Service, start_service
+from .conftest import Service, ended_action, start_service
 from .keyring import Key, make_key, revoke
 from .problems import problem
 
@@ -38,7 +38,6 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/v1/batches"): {"params": {"sender": "{sender}", "tenant": "{tenant}"}},
     ("POST", "/v1/batches/{batch_id}/hold"): {"json": {"reason": "r"}},
     ("GET", "/v1/dead-letters"): {"params": {"sender": "{sender}", "tenant": "{tenant}"}},
-    ("POST", "/v1/dead-letters/replay"): {"json": {"sender": "{sender}", "tenant": "{tenant}"}},
     ("POST", "/v1/actions"): {"json": {"kind": "replay", "sender": "{sender}", "tenant": "{tenant}"}},
     ("POST", "/v1/webhooks/replay"): {"json": {"ids": ["{job}.failed", "{batch}.finished"]}},
     ("POST", "/v1/holds"): {"json": {"scope": "batch", "name": "{batch}", "reason": "r"}},
@@ -233,6 +232,6 @@ def test_things_of_others_were_left_as_they_were(stage: Stage) -> None:
         assert http.get(f"/v1/batches/{stage.others.batch}").json()["counts"]["cancelled"] == 0
         again = _things(stage.service, stage.everything, "theirs", "other")
         for key in (stage.tenant, stage.sender):
-            answer = http.post("/v1/dead-letters/replay", json={}, headers=key.headers, timeout=TIMEOUT)
-            assert again.job not in answer.text
+            begun = http.post("/v1/actions", json={"kind": "replay"}, headers=key.headers)
+            assert again.job not in ended_action(http, begun)["first_refused"]
         assert http.get(f"/v1/jobs/{again.job}").json()["replayed_by"] is None

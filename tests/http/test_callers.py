@@ -73,7 +73,7 @@ def status_of(service: Service, request_id: str) -> int:
         ("POST", BATCHES, LINES),
         ("POST", "/v1/batches", JSON),
         ("POST", "/v1/holds", JSON),
-        ("POST", "/v1/dead-letters/replay", JSON),
+        ("POST", "/v1/actions", JSON),
         ("POST", "/v1/webhooks/replay", JSON),
         ("POST", "/v1/senders/support/suppressed", JSON),
         ("DELETE", "/v1/senders/support/suppressed", JSON),
@@ -259,7 +259,7 @@ def _number(line: str) -> int:
     return int(line.removeprefix("id: ")) if line.startswith("id: ") else 0
 
 
-@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/batches", "/v1/holds", "/v1/dead-letters/replay"])
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/batches", "/v1/holds", "/v1/actions"])
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_body_with_more_members_than_a_job_can_have_is_refused_unread(
     http: httpx.Client, path: str, inside: bool

@@ -7,7 +7,7 @@ import httpx
 from outbound_chat.encryption import new_key
 from tests.support.harness import Harness, number
 
-from .conftest import start_service
+from .conftest import ended_action, start_service
 from .problems import problem
 
 PATH = "/v1/senders/support/suppressed"
@@ -67,6 +67,6 @@ def test_a_job_whose_key_is_gone_does_not_stop_the_replay_of_others(stack: Harne
         assert [job["error"]["code"] for job in ends] == ["suppressed", "suppressed"]
 
         problem(http.post(f"/v1/jobs/{ids[0]}/replay"), 503, "missing_encryption_key")
-        done = http.post("/v1/dead-letters/replay", json={}).json()
-    assert [job["replay_of"] for job in done["jobs"]] == [ids[1]]
-    assert [(one["job_id"], one["code"]) for one in done["refused"]] == [(ids[0], "missing_encryption_key")]
+        done = ended_action(http, http.post("/v1/actions", json={"kind": "replay"}))
+        assert http.get(f"/v1/jobs/{ids[1]}").json()["replayed_by"]
+    assert (done["done"], done["refused"], [*done["first_refused"]]) == (1, {"missing_encryption_key": 1}, [ids[0]])

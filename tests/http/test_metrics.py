@@ -19,7 +19,6 @@ from .conftest import Service, start_service
 from .problems import fields, problem
 
 THROTTLED, REFUSED, CUT = number(1), number(2), number(3)
-SLOTS, SLOT = 4_320, 56
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +113,7 @@ def test_history_is_read_by_time(service: Service, http: httpx.Client) -> None:
     """It begins with the first record that a worker writes; here an empty one stands before it."""
     with redis.Redis.from_url(service.stack.server.url) as server:
         minute = int(server.time()[0]) // 60 - 5
-        server.setrange("oc:{main}:history", minute % SLOTS * SLOT, f"{minute:08x}{0:048x}")
+        server.rpush("oc:{main}:history", f"{minute} 0 0 0 0 0 0")
         # A waker takes each minute for a new one that it has not looked in.
         server.hset("oc:{main}:bucket", "looked_ms", 1)
 

@@ -14,7 +14,7 @@ from tests.support.contact_events import SMS_NUMBER, receipt_event
 from tests.support.harness import Harness, number
 from tests.support.waiting import wait_until
 
-from .conftest import TIMEOUT, Service, start_service
+from .conftest import TIMEOUT, Service, ended_action, start_service
 from .problems import fields, problem
 
 JOB = {"sender": "support", "text": "Your parcel arrives today"}
@@ -32,11 +32,12 @@ def test_failed_jobs_are_listed_and_replayed(service: Service, http: httpx.Clien
     http.request("DELETE", "/v1/senders/support/suppressed", json={"numbers": [number(1), number(2)]})
     one = http.post(f"/v1/jobs/{ids[0]}/replay")
     assert (one.status_code, one.json()["replay_of"]) == (201, ids[0])
-    many = http.post("/v1/dead-letters/replay", json={"code": "suppressed"}).json()
-    assert [job["replay_of"] for job in many["jobs"]] == [ids[1]]
-    assert (many["refused"], many["cursor"]) == ([], None)
-    for job in [one.json(), *many["jobs"]]:
-        assert http.get(f"/v1/jobs/{job['id']}", params={"wait": 60}).json()["state"] == "sent"
+    begun = http.post("/v1/actions", json={"kind": "replay", "code": "suppressed"})
+    assert (begun.status_code, begun.json()["total"]) == (201, 1)
+    ended = ended_action(http, begun)
+    assert (ended["done"], ended["refused"]) == (1, {})
+    for job in (one.json()["id"], http.get(f"/v1/jobs/{ids[1]}").json()["replayed_by"]):
+        assert http.get(f"/v1/jobs/{job}", params={"wait": 60}).json()["state"] == "sent"
     problem(http.post(f"/v1/jobs/{one.json()['id']}/replay"), 409, "not_replayable")
 
 

@@ -52,4 +52,4 @@ def test_older_changes_are_on_the_next_page(service: Service, http: httpx.Client
 
     assert older
     assert ("tenant t1<" in first, "tenant t0<" in first) == (True, False)
-    assert "tenant t0<" in http.get(f"/ui/{older[1]}", headers=key.headers).text
+    assert "tenant t0<" in http.get(f"/ui/audit{older[1]}", headers=key.headers).text

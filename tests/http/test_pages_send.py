@@ -163,4 +163,4 @@ def test_a_key_sends_only_for_its_tenant_and_with_its_senders(service: Service, 
     assert post(http, {**FORM, "sender": "chat"}, **mine.headers).status_code == 403
     for path in ("/ui/upload", "/ui/send"):
         assert http.get(path, headers=reads.headers).status_code == 403
-    assert "Upload CSV" not in http.get("/ui/suppression", headers=reads.headers).text
+    assert "Upload CSV" not in http.get("/ui/batches", headers=reads.headers).text

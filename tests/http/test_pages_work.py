@@ -139,6 +139,9 @@ def test_dead_letters_are_replayed_by_code_in_the_background(operator: httpx.Cli
         lambda: "state running" not in operator.get("/ui/actions").text, timeout=60, what="the end of the action"
     )
     assert f"{batch}-1" not in operator.get("/ui/dead").text
+    action = operator.get("/v1/actions").json()["actions"][0]["id"]
+    assert "It does no more." in operator.post(f"/ui/actions/{action}/stop").text
+    assert operator.post("/ui/actions/none/stop").status_code == 404
 
 
 def test_who_may_only_read_is_offered_nothing_else(service: Service, operator: httpx.Client) -> None:

@@ -26,8 +26,10 @@ from outbound_chat.cli import main
 sys.argv[0] = "outbound-chat"
 sys.exit(main())
 """
-SHOWING = {"readSuppressed", "readJobs", "readManyJobs", "cancelJobs", "replayWebhooks"}
-"""Whose answers may: one lists numbers, the others say of each id, whatever it is, what it is the id of."""
+SHOWING = {"readSuppressed", "readJobs", "readManyJobs", "cancelJobs", "replayWebhooks", "preflightBatch"}
+"""Whose answers may: one lists numbers, one shows texts as customers would get them, the others say of each id,
+whatever it is, what it is the id of.
+"""
 JOB = {"sender": "support", "to": NUMBER, "text": TEXT, "attributes": {"name": TEXT}}
 RAW = {"DestinationEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": NUMBER}, "Attributes": {"a": TEXT}}
 CSV = f'to,text,nosuch\n{NUMBER},"{TEXT}",{TEXT}\n{TEXT},{NUMBER},\n'
@@ -75,6 +77,7 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
             *_batches(),
             ("POST", "/v1/batches", {"params": {"sender": NUMBER, "priority": TEXT}, "headers": _kind("csv", "text")}),
         ],
+        "preflightBatch": _batches("/v1/batches/preflight"),
         "readBatches": _asked("/v1/batches", "budget", "sender", "tenant", "open", "cursor", "limit"),
         "readBatch": [("GET", many, {}), ("GET", f"/v1/batches/{NUMBER}", {}), *_asked(many, "wait", TEXT)],
         "readBatchJobs": [("GET", f"{many}/jobs", {}), *_asked(f"{many}/jobs", "state", "cursor", "limit")],
@@ -88,7 +91,6 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
             ("POST", f"/v1/batches/{NUMBER}/cancel", {"json": {TEXT: NUMBER}}),
         ],
         "readDeadLetters": _asked("/v1/dead-letters", "budget", "state", "code", "sender", "tenant", "batch", "cursor"),
-        "replayDeadLetters": _told("/v1/dead-letters/replay", {}, "budget", "cursor", "limit", "state", TEXT),
         "startAction": _told(
             "/v1/actions", {"kind": "replay"}, "kind", "state", "code", "sender", "tenant", "batch", TEXT
         ),
@@ -99,6 +101,10 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
         "readDeadWebhooks": _asked("/v1/webhooks/dead", "budget", "skip", "limit"),
         "replayWebhooks": _told("/v1/webhooks/replay", {"ids": [NUMBER, TEXT]}, "ids", "all", "budget", TEXT),
         "readBudgets": _asked("/v1/budgets", TEXT),
+        "readWorkers": _asked("/v1/workers", TEXT),
+        "readLanes": _asked("/v1/lanes", "limit", TEXT),
+        "readDoctor": _asked("/v1/doctor", TEXT),
+        "readHistory": _asked("/v1/history", "budget", "hours", "step", TEXT),
         "readSenders": _asked("/v1/senders", TEXT),
         "readReceipts": _asked("/v1/receipts", "hours", TEXT),
         "readHolds": _asked("/v1/holds", TEXT),
@@ -133,7 +139,7 @@ def _kind(subtype: str, main: str = "application") -> dict[str, str]:
     return {"Content-Type": f"{main}/{subtype}"}
 
 
-def _batches() -> list[Request]:
+def _batches(path: str = "/v1/batches") -> list[Request]:
     query = {"sender": "support", "text": TEXT, "name": "parcels"}
     bodies = [
         (CSV, _kind("csv", "text")),
@@ -141,12 +147,12 @@ def _batches() -> list[Request]:
         (CSV, {**_kind("csv"), "Content-Encoding": "gzip"}),
     ]
     found: list[Request] = [
-        ("POST", "/v1/batches", {"params": given, "content": body.encode(), "headers": kind})
+        ("POST", path, {"params": given, "content": body.encode(), "headers": kind})
         for body, kind in bodies
         for given in (query, {**query, "template": f"{{{TEXT}}} {{{NUMBER}"}, {**query, "callback_url": NUMBER})
     ]
     rows = [{"to": NUMBER}, {"to": TEXT}, {TEXT: NUMBER}, TEXT, {"to": OTHER, "attributes": {"a": TEXT}}]
-    return [*found, ("POST", "/v1/batches", {"json": {"sender": "support", "text": TEXT, "rows": rows}})]
+    return [*found, ("POST", path, {"json": {"sender": "support", "text": TEXT, "rows": rows}})]
 
 
 def _asked(path: str, *parameters: str) -> list[Request]:

@@ -13,6 +13,7 @@ from .ledger import KEEP_MS, Ledger
 
 ENDS = tuple(sorted(state.value for state in FINAL))
 COUNTED = ("waiting", "leased", *ENDS, "unreadable")
+LISTS = {"listed", "by_number:*", "lifetimes:*", "history"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,7 @@ def _check_lifetimes(held: Snapshot, heads: dict[str, list[Any]]) -> None:
         assert found.type == kind.type, name
         ends = _is_final(held, name, heads) if kind.lifetime is Lifetime.FINAL else kind.lifetime is Lifetime.TTL
         assert (found.ttl_ms >= 0) is ends, f"{name} has {found.ttl_ms} ms to live"
-        assert found.type != "list" or len(found.value) == 1 or kind.pattern in {"listed", "by_number:*", "lifetimes:*"}
+        assert found.type != "list" or len(found.value) == 1 or kind.pattern in LISTS
 
 
 def _is_final(held: Snapshot, name: str, heads: dict[str, list[Any]]) -> bool:

@@ -3,7 +3,6 @@
 import pytest
 
 from outbound_chat import NotReplayable, OutboundChat
-from outbound_chat.model.jobs import JobState
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
 from outbound_chat.store.records import Field
@@ -44,10 +43,9 @@ def test_failed_and_uncertain_jobs_are_listed_by_state_and_code_the_newest_first
     assert set(ledger.dead(code="refused")) == {*refused}
     assert set(ledger.dead(state="failed")) == {*refused, *exhausted}
     assert ledger.dead(state="uncertain", code="refused") == []
-    assert ledger.run(scripts.count_dead(ledger.keys)) == {
-        (JobState.FAILED, "refused"): 3,
-        (JobState.FAILED, "unreachable"): 2,
-        (JobState.UNCERTAIN, "no_answer"): 1,
+    assert ledger.run(scripts.read_budget(ledger.keys, [])).dead == {
+        "failed": {"refused": 3, "unreachable": 2},
+        "uncertain": {"no_answer": 1},
     }
 
 
@@ -190,7 +188,7 @@ def test_jobs_whose_records_have_gone_are_not_counted(ledger: Ledger) -> None:
     kept_until = ledger.now_ms() - KEEP_MS - 1
     ledger.redis.zadd(ledger.key("dead:failed:refused"), {old: kept_until})
 
-    assert ledger.run(scripts.count_dead(ledger.keys)) == {(JobState.FAILED, "refused"): 1}
+    assert ledger.run(scripts.read_budget(ledger.keys, [])).dead == {"failed": {"refused": 1}}
 
 
 def test_a_row_whose_batch_is_forgotten_can_not_be_replayed(ledger: Ledger) -> None:

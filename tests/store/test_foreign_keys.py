@@ -5,10 +5,13 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from outbound_chat import OutboundChat
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store import Store, inspection, scripts
+from tests.support.harness import sender
 
+from .conftest import PREFIX
 from .ledger import PUMP, Ledger, lane, new_job
 
 GARBAGE = ("text", "list", "hash", "broken")
@@ -363,3 +366,22 @@ def test_a_time_to_keep_requests_that_is_none_is_that_of_the_records(ledger: Led
 
     assert ledger.finish(first, claim, "failed", code="refused") == "failed"
     assert ledger.request(first)
+
+
+@pytest.mark.parametrize("kind", [*GARBAGE, "version"])
+def test_bulk_actions_that_cannot_be_read_are_an_error_and_stop_no_job(ledger: Ledger, kind: str) -> None:
+    chat = OutboundChat(store=ledger.store, key_prefix=PREFIX, senders={"sms": sender()})
+    chat.start_replay(code="refused")
+    if kind == "version":
+        ledger.redis.hset(ledger.key("actions"), "version", "x")
+    else:
+        overwrite(ledger, "actions", kind)
+
+    if kind == "hash":  # it has fields of another program and none of ours
+        assert chat.actions() == []
+    else:
+        with pytest.raises(StoreError):
+            chat.start_replay(code="throttled")
+    ids = ledger.add(1, watched=False)
+    ledger.maintain()
+    assert ledger.take().ids == ids

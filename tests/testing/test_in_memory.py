@@ -95,6 +95,16 @@ def test_a_replay_is_noted_as_another_job(chat: InMemoryOutboundChat) -> None:
     assert chat.wait(replay.id).state == "sent"
 
 
+def test_a_bulk_action_is_carried_out_when_jobs_end(chat: InMemoryOutboundChat) -> None:
+    job = chat.finish(enqueue(chat), "failed")
+    chat.start_replay(code="refused")
+    chat.finish_all()
+
+    (action,) = chat.actions()
+    assert (action.state, action.done) == ("done", 1)
+    assert chat.status(chat.status(job.id).replayed_by or "").state == "sent"
+
+
 def test_encrypted_requests_are_noted_and_suppressed_numbers_found() -> None:
     with InMemoryOutboundChat(encryption=KEYS) as chat:
         job = enqueue(chat)

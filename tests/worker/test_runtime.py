@@ -2,11 +2,14 @@
 
 import logging
 import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from outbound_chat.client.steps import actions
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.notices import Notices
 from outbound_chat.store import Store, inspection
@@ -149,3 +152,23 @@ def test_a_waker_that_works_again_says_so(monkeypatch: pytest.MonkeyPatch, caplo
         "unexpected error",
         "checking for due jobs again",
     ]
+
+
+def test_an_unexpected_error_in_a_bulk_action_is_logged_by_the_worker(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its lease ends, and any worker tries again."""
+    runtime = Runtime(Settings.from_values(redis_url="redis://127.0.0.1:1/0", senders={"support": sender()}))
+    found = SimpleNamespace(
+        now_ms=time.time() * 1000, configured=True, lost=0, wakeup="", courier=False, action=True, next_ms=-1
+    )
+    monkeypatch.setattr(runtime.store, "run", lambda _: found)
+    monkeypatch.setattr(actions, "carry_out", lambda *_: 1 / 0)
+    waker = Waker(runtime, *[PumpPublisher(lambda *_: None, lambda *_: None)] * 2, node="a", connected=lambda: True)
+    waker._maintain("main")
+    for thread in waker._actions.values():
+        thread.join(60)
+
+    (record,) = caplog.records
+    assert "unexpected error in a bulk action" in record.getMessage()
+    assert record.exc_info

@@ -56,7 +56,7 @@ _WORDS = {
     "DURATION": "expires_in",
     "SECONDS": "wait timeout",
     "KEY": "idempotency_key batch_key",
-    "URL": "callback_url url",
+    "URL": "callback_url",
     "FOLDER": "folder",
     "COUNT": "limit tail skip concurrency processes workers burst max_chats keep",
     "LEVEL": "log_level durability",

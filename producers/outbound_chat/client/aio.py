@@ -34,7 +34,6 @@ from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import context_of
 from outbound_chat.client.steps.earlier import earlier_batches
 from outbound_chat.client.steps.find import find_jobs
-from outbound_chat.client.steps.history import read_history
 from outbound_chat.client.steps.job_lists import JobWriter
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
@@ -348,8 +347,8 @@ class AsyncOutboundChat(Closable):
         async for job in self.each_dead_letter(**chosen):
             yield await self.replay(job.id)
 
-    async def start_replay(self, *, force: bool = False, key_id: str = "", **chosen: Unpack[DeadFilter]) -> BulkAction:
-        return await self._run(actions.start_replay(self._context, chosen, key_id, force=force))
+    async def start_replay(self, *, force: bool = False, **chosen: Unpack[DeadFilter]) -> BulkAction:
+        return await self._run(actions.start_replay(self._context, chosen, force=force))
 
     async def actions(self, budget: str | None = None) -> list[BulkAction]:
         return await self._run(actions.actions(self._context, budget))
@@ -410,7 +409,7 @@ class AsyncOutboundChat(Closable):
         return await self._run(lists.lanes(self._context, limit))
 
     async def history(self, *, budget: str | None = None, hours: int = 1, step: int = 1) -> History:
-        return await self._run(read_history(self._context, budget, hours, step))
+        return await self._run(lists.history(self._context, budget, hours, step))
 
     async def events(self, *, since: int = 0, budget: str | None = None, wait: float = 0.0) -> Events:
         deadline = time.monotonic() + wait

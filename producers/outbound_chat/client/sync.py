@@ -25,13 +25,12 @@ from outbound_chat.client.steps import (
     suppression,
     webhooks,
 )
-from outbound_chat.client.steps.base import Ahead, Later, Steps
+from outbound_chat.client.steps.base import Steps, run
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import context_of
 from outbound_chat.client.steps.earlier import earlier_batches
 from outbound_chat.client.steps.find import find_jobs
-from outbound_chat.client.steps.history import read_history
 from outbound_chat.client.steps.job_lists import JobWriter
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
@@ -43,7 +42,7 @@ from outbound_chat.client.steps.why import why
 from outbound_chat.model.actions import BulkAction
 from outbound_chat.model.batches import Batch, BatchReceipt, EarlierBatch, Preflight
 from outbound_chat.model.contact_events import ContactEventStatus, Outcome
-from outbound_chat.model.errors import InvalidJob, NotDurable, OutboundChatError, StoreError, StoreUnavailable
+from outbound_chat.model.errors import InvalidJob, NotDurable, OutboundChatError, StoreUnavailable
 from outbound_chat.model.history import History
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
@@ -73,7 +72,7 @@ from outbound_chat.request.options import (
     JobOptions,
     ReplayOptions,
 )
-from outbound_chat.store import ScriptCall, Store
+from outbound_chat.store import Store
 from outbound_chat.store.scripts import FIRST_PAGE, MOST_BATCHES, MOST_JOBS
 from outbound_chat_config import Settings, load_settings
 
@@ -537,17 +536,16 @@ class OutboundChat(Closable):
         for job in self.each_dead_letter(**chosen):
             yield self.replay(job.id)
 
-    def start_replay(self, *, force: bool = False, key_id: str = "", **chosen: Unpack[DeadFilter]) -> BulkAction:
+    def start_replay(self, *, force: bool = False, **chosen: Unpack[DeadFilter]) -> BulkAction:
         """Starts a replay of all failed and uncertain jobs that match, which workers carry out; returns it.
 
         If the same one is running, that is returned. Jobs that fail after it began are not part of it. Each job is
         replayed and counted once, whatever happens to workers. What `replay` would refuse is counted in `refused`.
-        `key_id`: who started it.
 
         Raises:
             InvalidJob: a filter is invalid, or 100 actions are running in the budget.
         """
-        return self._run(actions.start_replay(self._context, chosen, key_id, force=force))
+        return self._run(actions.start_replay(self._context, chosen, force=force))
 
     def actions(self, budget: str | None = None) -> list[BulkAction]:
         """Returns the bulk actions of a budget, or of all, newest first: the last 100 of each, for at least 30 days."""
@@ -677,7 +675,7 @@ class OutboundChat(Closable):
             InvalidJob: `hours` or `step` is invalid.
             SettingsError: the settings have no such budget, or there are several and `budget` is missing.
         """
-        return self._run(read_history(self._context, budget, hours, step))
+        return self._run(lists.history(self._context, budget, hours, step))
 
     def events(self, *, since: int = 0, budget: str | None = None, wait: float = 0.0) -> Events:
         """Returns up to 500 events of a budget after the event with the number `since`, oldest first.
@@ -856,27 +854,7 @@ class OutboundChat(Closable):
         return found if over else self._run(time_is_over(self._context, found, until))
 
     def _run(self, steps: Steps[T]) -> T:
-        try:
-            call = next(steps)
-            while True:
-                try:
-                    answer = self._answer(call)
-                except StoreError as error:
-                    call = steps.throw(error)
-                else:
-                    call = steps.send(answer)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-    def _answer(self, call: ScriptCall[Any] | Ahead[Any] | Later[Any]) -> Any:
-        match call:
-            case Ahead(ahead):
-                return Later(self._store.begin(ahead))
-            case Later(answer):
-                return answer()
-            case _:
-                return self._store.run(call)
+        return run(steps, self._store)
 
     def _write(self, numbers: Iterable[object], writer: suppression.NumberWriter) -> int:
         for number in several("numbers", numbers):

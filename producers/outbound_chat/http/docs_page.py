@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import RedirectResponse, Response
 
 from outbound_chat.http.access.authentication import PUBLIC
+from outbound_chat.http.ui.rendering import HEADERS
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.http.wire.response_models import complete
@@ -27,13 +28,7 @@ _PARTS = {
     "errors": ("outbound_chat.http", "errors.html", "text/html"),
 }
 """Files below `/docs`. The page of errors, to which problems refer, is made from `docs/errors.md`."""
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
-_KEPT = {"Cache-Control": "max-age=86400"}
+_KEPT = {**HEADERS, "Cache-Control": "max-age=86400"}
 _KEY = "An API key, `oc_…`. Not needed as long as none exists and the service only listens on its own machine."
 
 
@@ -46,7 +41,7 @@ async def root() -> Response:
 @router.get("/docs")
 async def page() -> Response:
     """Shows the document."""
-    return Response(_content("outbound_chat.http", "docs.html"), media_type="text/html", headers=_HEADERS)
+    return Response(_content("outbound_chat.http", "docs.html"), media_type="text/html", headers=HEADERS)
 
 
 @router.get("/openapi.json")
@@ -61,7 +56,7 @@ async def part(name: Annotated[str, Path()]) -> Response:
     if name not in _PARTS:
         raise Problem(ProblemCode.NOT_FOUND, "There is nothing at this path.")
     package, path, media_type = _PARTS[name]
-    return Response(_content(package, path), media_type=media_type, headers=_HEADERS | _KEPT)
+    return Response(_content(package, path), media_type=media_type, headers=_KEPT)
 
 
 def openapi_of(app: FastAPI) -> dict[str, Any]:

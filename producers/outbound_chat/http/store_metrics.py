@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import accumulate
 from platform import python_version
+from types import SimpleNamespace
 from typing import Any
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily as Total, GaugeMetricFamily as Gauge, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
@@ -52,46 +53,43 @@ _METRICS: Sequence[tuple[type[Any], str, str, Sequence[str], Callable[[BudgetSta
     (Gauge, "workers", "Workers seen within 10 seconds.", [], lambda b: b.workers),
     (Gauge, "skewed_workers", "Workers that rest: their clock is wrong.", [], lambda b: b.skewed_workers),
     (Gauge, "pumps", "Pumps at work.", [], lambda b: b.pumps),
-    (Gauge, "faults", "Faults that only a person can mend.", ["kind"], lambda b: b.faults),
+    (Gauge, "faults", "Faults that only a person can repair.", ["kind"], lambda b: b.faults),
 )
 """Type, name, help, labels after the budget, and value of each metric of a budget. A mapping has a value per label."""
 
 
-class _Snapshot:
-    """The status of budgets when it was read."""
+def store_text(budgets: Sequence[BudgetStatus] | None, receipts: Iterable[NumberReceipts] = ()) -> bytes:
+    """Returns the metrics in the text format of Prometheus. `budgets`: None if Redis did not answer."""
+    registry: Any = SimpleNamespace(collect=lambda: _metrics(budgets, receipts))
+    return generate_latest(registry)
 
-    def __init__(self, budgets: Sequence[BudgetStatus] | None, receipts: Iterable[NumberReceipts]) -> None:
-        self._budgets = budgets
-        self._receipts = receipts
 
-    def collect(self) -> Iterator[Metric]:
-        """Yields their metrics."""
-        build = (version("outbound-chat"), python_version())
-        yield _filled(Gauge, "build_info", "1: this version runs.", ["version", "python"], {build: 1})
-        yield _filled(Gauge, "store_up", "1: Redis answered.", [], {(): self._budgets is not None})
-        if self._budgets is not None:
-            for kind, name, help_, labels, read in _METRICS:
-                rows = {(one.name, *values): n for one in self._budgets for values, n in _rows(read(one))}
-                yield _filled(kind, name, help_, ["budget", *labels], rows)
-            yield _wait_seconds(self._budgets)
-            yield from _receipt_metrics(self._receipts)
+def _metrics(budgets: Sequence[BudgetStatus] | None, receipts: Iterable[NumberReceipts]) -> Iterator[Metric]:
+    build = (version("outbound-chat"), python_version())
+    yield _filled(Gauge, "build_info", "1: this version runs.", ["version", "python"], {build: 1})
+    yield _filled(Gauge, "store_up", "1: Redis answered.", [], {(): budgets is not None})
+    if budgets is not None:
+        for kind, name, help_, labels, read in _METRICS:
+            rows = {(one.name, *values): number for one in budgets for values, number in _rows(read(one))}
+            yield _filled(kind, name, help_, ["budget", *labels], rows)
+        yield _wait_seconds(budgets)
+        yield from _receipt_metrics(receipts)
 
 
 def _filled(kind: Any, name: str, help_: str, labels: Sequence[str], rows: Mapping[tuple[str, ...], float]) -> Metric:
-    metric: Any = kind(f"outbound_chat_{name}", help_, labels=labels)
+    metric: Metric = kind(f"outbound_chat_{name}", help_, labels=labels)
     for values, number in rows.items():
-        metric.add_metric(values, number)
-    found: Metric = metric
-    return found
+        metric.add_metric(values, number)  # type: ignore[attr-defined]
+    return metric
 
 
-def _rows(value: Any) -> Iterator[tuple[tuple[str, ...], float]]:
+def _rows(value: Any, *labels: str) -> Iterator[tuple[tuple[str, ...], float]]:
     """Yields the numbers of a value, each with the labels that lead to it."""
     if not isinstance(value, Mapping):
-        yield (), value
-        return
-    for label, inner in value.items():
-        yield from (((label, *labels), number) for labels, number in _rows(inner))
+        yield labels, value
+    else:
+        for label, inner in value.items():
+            yield from _rows(inner, *labels, label)
 
 
 def _wait_seconds(budgets: Iterable[BudgetStatus]) -> Metric:
@@ -100,7 +98,7 @@ def _wait_seconds(budgets: Iterable[BudgetStatus]) -> Metric:
     for budget in budgets:
         for priority, counts in budget.waits.items():
             sums = accumulate(counts.get(bound, 0) for bound in WAIT_SECONDS)
-            buckets = list(zip(WAIT_SECONDS, sums, strict=True))
+            buckets = [*zip(WAIT_SECONDS, sums, strict=True)]
             waits.add_metric((budget.name, priority), buckets, counts.get("ms", 0) / 1000)
     return waits
 
@@ -116,10 +114,3 @@ def _receipt_metrics(receipts: Iterable[NumberReceipts]) -> Iterator[Metric]:
     yield _filled(Gauge, "receipts", help_, ["budget", "number", "kind"], messages)
     help_ = "1: the share of a source number's refused messages jumped in one of these hours."
     yield _filled(Gauge, "receipts_jumped", help_, ["budget", "number"], jumped)
-
-
-def store_text(budgets: Sequence[BudgetStatus] | None, receipts: Iterable[NumberReceipts] = ()) -> bytes:
-    """Returns the metrics in the text format of Prometheus. `budgets`: None if Redis did not answer."""
-    registry = CollectorRegistry()
-    registry.register(_Snapshot(budgets, receipts))
-    return generate_latest(registry)

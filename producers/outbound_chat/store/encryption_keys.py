@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.scripts import FIRST_PAGE, count_dead, read_key_ids
+from outbound_chat.store.scripts import FIRST_PAGE, read_budget, read_key_ids
 from outbound_chat.store.store import Store
 
 
@@ -29,7 +29,8 @@ def open_jobs(store: Store, keys: Keys) -> Iterator[Needed]:
 
 def dead_jobs(store: Store, keys: Keys) -> Iterator[Needed]:
     """Scans failed and uncertain jobs, some of which can be replayed."""
-    return _walk(store, keys, [f"dead:{state.value}:{code}" for state, code in store.run(count_dead(keys))])
+    dead = store.run(read_budget(keys, [])).dead
+    return _walk(store, keys, [f"dead:{state}:{code}" for state, codes in dead.items() for code in codes])
 
 
 def _walk(store: Store, keys: Keys, indexes: Iterable[str]) -> Iterator[Needed]:

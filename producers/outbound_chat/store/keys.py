@@ -69,7 +69,7 @@ KINDS = (
     ),
     KeyKind("calls", "hash", Lifetime.BUDGET, "calls that led to no contact: one of some 30 results -> number"),
     KeyKind("waits", "hash", Lifetime.BUDGET, "how long jobs had been due when claimed: priority and seconds -> jobs"),
-    KeyKind("history", "string", Lifetime.BUDGET, "counts of each minute of the last three days: 242 kB at most"),
+    KeyKind("history", "list", Lifetime.BUDGET, "counts of each minute of the last three days, the newest first"),
     KeyKind("counts", "hash", Lifetime.BUDGET, "counts by state over all jobs ever accepted"),
     KeyKind("bucket", "hash", Lifetime.BUDGET, "tokens, the learned rate, whose share is next, number of the last job"),
     KeyKind("faults", "hash", Lifetime.EMPTY, "counts that do not add up: kind, and lane or job -> by how much"),

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import count
 from typing import Any, TypeAlias
 
+from outbound_chat.client.steps.actions import carry_out
 from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.suppression_list import NumberList
@@ -113,6 +114,9 @@ class Worker:
         expiring = []
         with self._lock:
             self.maintain()
+            for context, budget in ((one, name) for one in self._contexts for name in one.settings.budgets if not only):
+                while self._run(carry_out(context, budget)):
+                    pass
             for keys in self._budgets():
                 # Those that end may make room for others of their batch.
                 while results := [

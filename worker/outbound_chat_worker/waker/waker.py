@@ -168,6 +168,8 @@ class Waker:
                 pass
         except StoreError as error:
             self._runtime.store_failed(budget, error)
+        except Exception:
+            logger.exception("budget %s: unexpected error in a bulk action; it goes on in 15 seconds", budget)
 
     def _listen(self, budgets: Sequence[str], seconds: float) -> None:
         """Waits for the wake signal for some seconds, and requests the pumps and couriers that it names."""

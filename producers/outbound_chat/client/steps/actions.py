@@ -14,8 +14,8 @@ from typing import Any
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.dead_letters import OF_ONE_JOB, check_page, count_dead, fitting, replay
-from outbound_chat.model.actions import BulkAction, Refusal
-from outbound_chat.model.errors import FieldError, InvalidJob, UnknownJob
+from outbound_chat.model.actions import BulkAction
+from outbound_chat.model.errors import FieldError, InvalidJob, SettingsError, UnknownJob
 from outbound_chat.model.ids import new_local_id, split_id
 from outbound_chat.model.times import from_ms
 from outbound_chat.request import FieldCode
@@ -23,11 +23,11 @@ from outbound_chat.request.options import DeadFilter
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Actions, DeadCursor, Record
 
-PAGE, LEASE_MS, MOST_NAMED = 100, 15_000, 100
+PAGE, LEASE_MS, MOST_NAMED, LONGEST_REASON = 100, 15_000, 100, 300
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 
 
-def start_replay(context: Context, options: Mapping[str, Any], key_id: str, *, force: bool) -> Steps[BulkAction]:
+def start_replay(context: Context, options: Mapping[str, Any], *, force: bool) -> Steps[BulkAction]:
     """Starts a replay of all that match, or returns the same one that is running."""
     if unknown := options.keys() - DeadFilter.__annotations__.keys():
         raise TypeError(f"can't replay by {', '.join(sorted(unknown))}")
@@ -39,8 +39,8 @@ def start_replay(context: Context, options: Mapping[str, Any], key_id: str, *, f
     counts = yield from count_dead(context, budget)
     total = sum(counts[one] for one in counts if chosen.items() <= {"state": one[0], "code": one[1]}.items())
     new = {"id": f"{budget}.{new_local_id()}", "kind": "replay", "budget": budget, "filter": chosen, "force": force}
-    new |= {"key_id": key_id, "total": None if chosen.keys() - {"state", "code"} else total, "state": "running"}
-    new |= {"ended_at": None, "refused": {}, "first_refused": [], "holder": "", "lease_ms": 0}
+    new |= {"total": None if chosen.keys() - {"state", "code"} else total, "state": "running", "ended_at": None}
+    new |= {"refused": {}, "first_refused": {}, "holder": "", "lease_ms": 0}
 
     def start(found: Actions) -> Record:
         running = [one for one in found.records.values() if one["state"] == "running"]
@@ -88,34 +88,32 @@ def carry_out(context: Context, budget: str) -> Steps[bool]:
 
     if (taken := (yield from _change(context, budget, take))) is None:
         return False
-    refused = list[Refusal]()
-    after = yield from _replay_page(context, taken, refused)
-    page = taken | {"holder": "", "after": after, "state": "running" if after else "done"}
-    page["refused"] = dict(Counter(taken["refused"]) + Counter(one.code for one in refused))
-    page["first_refused"] = [*taken["first_refused"], *refused][:MOST_NAMED]
-
-    def give_back(found: Actions) -> Record | None:
-        mine = any(one["holder"] == holder for one in found.records.values())
-        return page | {"lease_ms": found.now_ms, "ended_at": None if after else found.now_ms} if mine else None
-
-    yield from _change(context, budget, give_back)
-    return True
-
-
-def _replay_page(context: Context, taken: Record, refused: list[Refusal]) -> Steps[DeadCursor | None]:
-    """Replays a page, and adds what was not replayed to `refused`; returns where the next one begins, None: nowhere."""
-    chosen, keys = taken["filter"], context.keys(taken["budget"])
+    chosen, refused, named = taken["filter"], Counter(taken["refused"]), taken["first_refused"]
     of = {name: chosen.get(name, "") for name in ("state", "code")}
-    page = yield from ask(scripts.read_dead(keys, **of, after=DeadCursor(*taken["after"]), count=PAGE))
-    action = (taken["id"].partition(".")[2], taken["holder"])
-    for job in fitting(page.jobs, chosen):
+    found = yield from ask(scripts.read_dead(context.keys(budget), **of, after=DeadCursor(*taken["after"]), count=PAGE))
+    for job in fitting(found.jobs, chosen):
         try:
+            action = (taken["id"].partition(".")[2], holder)
             yield from replay(context, job.id, force=taken["force"], changes={}, action=action)
         except UnknownJob:
             pass  # its record has expired meanwhile
         except OF_ONE_JOB as error:
-            refused.append(Refusal.of(job.id, error))
-    return page.following
+            code, reason = getattr(error, "code", ""), str(error)
+            if isinstance(error, SettingsError):  # its text names other senders
+                code, reason = "unknown_sender", "the settings no longer have its sender"
+            refused[code] += 1
+            if len(named) < MOST_NAMED:
+                named[job.id] = reason[:LONGEST_REASON]
+    page = taken | {"holder": "", "after": found.following, "refused": refused}
+    page["state"] = "running" if found.following else "done"
+
+    def give_back(found: Actions) -> Record | None:
+        mine = any(one["holder"] == holder for one in found.records.values())
+        ended_at = None if page["after"] else found.now_ms
+        return page | {"lease_ms": found.now_ms, "ended_at": ended_at} if mine else None
+
+    yield from _change(context, budget, give_back)
+    return True
 
 
 def _change(context: Context, budget: str, change: Callable[[Actions], Record | None]) -> Steps[Any]:
@@ -130,5 +128,4 @@ def _change(context: Context, budget: str, change: Callable[[Actions], Record | 
 
 def _action(record: Record) -> BulkAction:
     known = {name: value for name, value in record.items() if name in BulkAction.__dataclass_fields__}
-    known |= {name: value and from_ms(value) for name, value in known.items() if name.endswith("_at")}
-    return BulkAction(**known | {"first_refused": tuple(Refusal(**one) for one in record["first_refused"])})
+    return BulkAction(**known | {name: known[name] and from_ms(known[name]) for name in ("started_at", "ended_at")})

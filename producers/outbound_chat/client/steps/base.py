@@ -4,6 +4,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from outbound_chat.model.errors import StoreError
 from outbound_chat.store import ScriptCall, Store
 
 T = TypeVar("T")
@@ -35,14 +36,29 @@ def ask(call: ScriptCall[T]) -> Steps[T]:
 
 
 def run(steps: Steps[T], store: Store) -> T:
-    """Runs steps that wait for each answer; an error of the store ends them. Returns their result."""
-    answer = None
+    """Runs the steps on a store; returns their result."""
     try:
+        call = next(steps)
         while True:
-            answer = store.run(steps.send(answer))
+            try:
+                answer = _answer(call, store)
+            except StoreError as error:
+                call = steps.throw(error)
+            else:
+                call = steps.send(answer)
     except StopIteration as end:
         result: T = end.value
         return result
+
+
+def _answer(call: ScriptCall[Any] | Ahead[Any] | Later[Any], store: Store) -> Any:
+    match call:
+        case Ahead(ahead):
+            return Later(store.begin(ahead))
+        case Later(answer):
+            return answer()
+        case _:
+            return store.run(call)
 
 
 def begin(call: ScriptCall[T]) -> Steps[Later[T]]:

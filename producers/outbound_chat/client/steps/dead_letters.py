@@ -1,5 +1,6 @@
 """Lists, counts and replays failed and uncertain jobs."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -38,14 +39,14 @@ OF_ONE_JOB = (InvalidJob, MissingEncryptionKey, WrittenByNewerVersion, NotReplay
 
 
 def dead_letters(context: Context, options: Mapping[str, Any], limit: int, cursor: str | None) -> Steps[DeadLetters]:
-    """Reads a page of them. `options`: budget, state, code, sender, tenant, batch."""
+    """Reads a page of them. `options`: a `DeadFilter`, and `most_looked`: after so many jobs, it is the last one."""
     budget = context.budget(options.get("budget"))
     state = options.get("state")
     errors: Errors = []
     after = check_page(state, limit, cursor, errors)
     if errors:
         raise InvalidJob(errors)
-    jobs: list[Job] = []
+    jobs, left = list[Job](), options.get("most_looked", math.inf)
     count = limit if all(options.get(name) is None for name in ("sender", "tenant", "batch")) else scripts.MOST_JOBS
     while True:
         call = scripts.read_dead(
@@ -53,9 +54,10 @@ def dead_letters(context: Context, options: Mapping[str, Any], limit: int, curso
         )
         page = yield from ask(call)
         jobs += fitting(page.jobs, options)
-        if len(jobs) >= limit or page.following is None:
+        left -= count
+        if len(jobs) >= limit or page.following is None or left <= 0:
             # The cursor of the page names a job that the caller may not be allowed to see.
-            more = len(jobs) > limit or page.following
+            more = len(jobs) > limit or (len(jobs) == limit and page.following)
             cursor = str(DeadCursor.after(jobs[limit - 1])) if more else None
             return DeadLetters(jobs=tuple(jobs[:limit]), cursor=cursor)
         after = page.following
@@ -77,7 +79,10 @@ def check_page(state: object, limit: int, cursor: str | None, errors: Errors) ->
 
 def count_dead(context: Context, budget: str | None) -> Steps[dict[tuple[JobState, str], int]]:
     """Counts them by state and code."""
-    return dict((yield from ask(scripts.count_dead(context.keys(context.budget(budget))))))
+    found = yield from ask(scripts.read_budget(context.keys(context.budget(budget)), []))
+    # Another program may have written other states.
+    known = {state: found.dead.get(state, {}) for state in STATES}
+    return {(state, code): jobs for state, codes in known.items() for code, jobs in codes.items()}
 
 
 def replay(

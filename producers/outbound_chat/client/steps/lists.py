@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context
@@ -11,6 +12,7 @@ from outbound_chat.client.steps.progress import NO_WORKER, batch_from_record
 from outbound_chat.client.steps.validation import INVALID_CURSOR, Errors
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
+from outbound_chat.model.history import History, HistoryPoint
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
@@ -23,7 +25,7 @@ from outbound_chat.model.operations import (
     NumberReceipts,
     WorkerStatus,
 )
-from outbound_chat.model.times import to_ms
+from outbound_chat.model.times import from_ms, to_ms
 from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import ListedBatches, Part
@@ -84,6 +86,25 @@ def receipts(context: Context, hours: int) -> Steps[list[NumberReceipts]]:
             found += page
             skip += scripts.MOST_RECEIPTS
     return sorted(found, key=lambda one: one.hour, reverse=True)
+
+
+def history(context: Context, budget: str | None, hours: int, step: int) -> Steps[History]:
+    """Reads the last `hours` of a budget, in points of `step` minutes."""
+    ranges = (("hours", hours, 72), ("step", step, 1_440))
+    if wrong := [(name, f"must be from 1 to {most}") for name, value, most in ranges if not 0 < value <= most]:
+        raise InvalidJob([FieldError(name, FieldCode.OUT_OF_RANGE, said) for name, said in wrong])
+    name = context.budget(budget)
+    records = yield from ask(scripts.read_history(context.keys(name), minutes=hours * 60))
+    # The first record of each step, and the last one, up to which the rest of a step has passed.
+    ends = {record[0] // step: record for record in reversed(records)}
+    chosen = [*reversed(ends.values()), *records[-1:]]
+    return History(budget=name, points=tuple(_point(*pair) for pair in pairwise(chosen) if pair[0] is not pair[1]))
+
+
+def _point(before: tuple[int, ...], after: tuple[int, ...]) -> HistoryPoint:
+    # A counter that went back was repaired, or begins anew.
+    passed = (max(0, new - old) for old, new in zip(before, after, strict=True))
+    return HistoryPoint(from_ms(before[0] * 60_000), *passed)
 
 
 def events(context: Context, budget: str | None, since: int) -> Steps[Events]:

@@ -43,14 +43,15 @@ class AuditLog:
         if outcome != DONE and split_id(target.rpartition(" ")[2]) is None:
             # Whatever the caller sent instead of a name, which may be a number.
             target = target.partition(" ")[0]
-        entry = (key_id, key_name, action, target[:LONGEST_TARGET], outcome)
+        target = target[:LONGEST_TARGET]
+        entry = {"key_id": key_id, "key_name": key_name, "action": action, "target": target, "outcome": outcome}
         try:
             if outcome != ProblemCode.STORE_UNAVAILABLE:  # nobody should wait for Redis twice
                 await self._store.run(scripts.log_change(self._keys, entry, most=MOST, keep=KEEP))
                 return
         except OutboundChatError as error:
-            outcome = f"{outcome}; {error}"
-        _log.error("the audit log lacks: key %s (%r), %s %r: %s", *entry[:-1], outcome)
+            entry["outcome"] += f"; {error}"
+        _log.error("the audit log lacks: key %(key_id)s (%(key_name)r), %(action)s %(target)r: %(outcome)s", entry)
 
     async def page(self, cursor: str | None, limit: int) -> AuditPage:
         """Returns a page, newest first."""
@@ -59,8 +60,11 @@ class AuditLog:
         last = f"({cursor}" if cursor else "+"
         since = to_ms(utc_now()) - in_ms(KEEP)
         rows = await self._store.ask(lambda redis: redis.xrevrange(self._keys.audit_log, last, str(since), count=limit))
-        entries = tuple(_entry(*row) for row in rows)
-        return AuditPage(entries=entries, cursor=rows[-1][0] if len(rows) == limit else None)
+        entries = (
+            AuditEntry(at=from_ms(int(number.partition("-")[0])), **json.loads(fields["entry"]))
+            for number, fields in rows
+        )
+        return AuditPage(entries=tuple(entries), cursor=rows[-1][0] if len(rows) == limit else None)
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,17 @@ class Scoped:
     _client: "AsyncOutboundChat"
     _restrictions: "Restrictions"
 
+    @property
+    def unrestricted(self) -> "AsyncOutboundChat":
+        """The client itself, for what covers all tenants and senders. Raises `Problem` if the key has restrictions."""
+        self._restrictions.require_none()
+        return self._client
+
     @asynccontextmanager
     async def audited(self, action: str, target: str) -> AsyncIterator[list[str]]:
-        """Adds what the block does to the audit log when it ends. Yields the target, which the block may replace."""
+        """Adds what the block does to the audit log when it ends. `target`: a noun, then an id or name; never a number
+        or text. Yields targets, to which the block may add the one that it made.
+        """
         targets, outcome = [target], INTERRUPTED
         try:
             yield targets
@@ -83,12 +95,8 @@ class Scoped:
             outcome = problem_of(error).code
             raise
         finally:
-            await self.note(action, targets[-1], outcome)
-
-    async def note(self, action: str, target: str, outcome: str = DONE) -> None:
-        """Adds a change to the audit log. `target`: a noun, then an id or name; never a number or text."""
-        given = self._restrictions
-        await given.audit_log.add(given.key_id, given.key_name, action, target, outcome)
+            given = self._restrictions
+            await given.audit_log.add(given.key_id, given.key_name, action, targets[-1], outcome)
 
 
 class ScopedAudit(Scoped):
@@ -98,9 +106,3 @@ class ScopedAudit(Scoped):
         """Returns a page, newest first. Requires a key without restrictions."""
         self._restrictions.require_none()
         return await self._restrictions.audit_log.page(cursor, limit)
-
-
-def _entry(number: str, fields: dict[str, str]) -> AuditEntry:
-    key_id, key_name, action, target, outcome = json.loads(fields["entry"])
-    at = from_ms(int(number.partition("-")[0]))
-    return AuditEntry(at=at, key_id=key_id, key_name=key_name, action=action, target=target, outcome=outcome)

@@ -44,9 +44,6 @@ class Principal:
 
     scopes: frozenset[Scope]
     restrictions: Restrictions
-    key_id: str = ""
-    """Empty without a key."""
-    key_name: str = ""
 
 
 COUNTERS = "metrics"
@@ -95,7 +92,7 @@ async def principal_of(request: Request, key_id: str, digest: str | None = None)
     spend = partial(_spend, request, keyring, key)
     limits = key.tenant, None if key.senders is None else frozenset(key.senders)
     restrictions = Restrictions(service.settings, check, spend, service.audit_log, *limits, key.id, key.name)
-    return Principal(frozenset(key.scopes), restrictions, key.id, key.name)
+    return Principal(frozenset(key.scopes), restrictions)
 
 
 async def _unlimited(requests: int) -> int:

@@ -3,44 +3,46 @@
 What a key may not see does not exist for it: the response is the same as for an unknown id.
 """
 
-import asyncio
+from asyncio import gather, to_thread
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from outbound_chat.client import AsyncOutboundChat
+from outbound_chat.doctor.checks import checks_of
 from outbound_chat.http.access.audit import Scoped, ScopedAudit
 from outbound_chat.http.access.restrictions import Restrictions
 from outbound_chat.http.access.scoped_batches import ScopedBatches
-from outbound_chat.http.access.scoped_budgets import ScopedBudgets
 from outbound_chat.http.access.scoped_dead_letters import ScopedActions, ScopedDeadLetters
 from outbound_chat.http.access.scoped_jobs import ScopedJobs
+from outbound_chat.http.access.sharing import Snapshots
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.contact_events import Outcome
-from outbound_chat.model.operations import (
-    DeadWebhook,
-    Events,
-    Hold,
-    SuppressedNumber,
-    SuppressedPage,
-    WebhookHost,
-)
+from outbound_chat.model.diagnostics import Check
+from outbound_chat.model.history import History
+from outbound_chat.model.operations import DeadWebhook, Events, Hold, SuppressedNumber, SuppressedPage
+from outbound_chat_config import Sender
 
 T = TypeVar("T")
 
+CHECKS_SECONDS = 5.0
 WEBHOOK_PAGE = 500
 FINISHED = "finished"
 """The end of the id of a batch's webhook. That of a job's webhook ends with the state of the job."""
 
 
-class _OfBatches(Scoped):
-    @property
-    def _batches(self) -> ScopedBatches:
-        return ScopedBatches(self._client, self._restrictions)
+class _Part(Generic[T]):
+    def __init__(self, kind: Callable[[AsyncOutboundChat, Restrictions], T]) -> None:
+        self._kind = kind
+
+    def __get__(self, scoped: Scoped, _owner: type) -> T:
+        return self._kind(scoped._client, scoped._restrictions)  # noqa: SLF001  # it belongs to that class
 
 
-class ScopedHolds(_OfBatches):
+class ScopedHolds(Scoped):
     """Holds of what the key may see."""
+
+    _batches = _Part(ScopedBatches)
 
     async def hold(self, target: Mapping[str, str], reason: str) -> None:
         """Stops a scope."""
@@ -57,7 +59,7 @@ class ScopedHolds(_OfBatches):
         holds = await self._client.holds()
         if not self._restrictions.any:
             return holds
-        shown = await asyncio.gather(*map(self._shows, holds))  # at once, so that Redis is asked in bulk
+        shown = await gather(*map(self._shows, holds))  # at once, so that Redis is asked in bulk
         return [hold for hold, is_shown in zip(holds, shown, strict=True) if is_shown]
 
     async def _shows(self, hold: Hold) -> bool:
@@ -85,13 +87,10 @@ class ScopedHolds(_OfBatches):
         return target
 
 
-class ScopedWebhooks(_OfBatches):
+class ScopedWebhooks(Scoped):
     """Webhooks that the key may see."""
 
-    async def hosts(self) -> list[WebhookHost]:
-        """Returns the hosts that webhooks are posted to. Requires a key without restrictions."""
-        self._restrictions.require_none()
-        return await self._client.webhook_hosts()
+    _batches = _Part(ScopedBatches)
 
     async def dead(self, budget: str | None, *, skip: int, limit: int) -> list[DeadWebhook]:
         """Returns dead webhooks of jobs and batches that the key may see."""
@@ -145,9 +144,28 @@ class ScopedWebhooks(_OfBatches):
         jobs = await self._client.statuses([of[id_] for id_ in ids if not id_.endswith(f".{FINISHED}")])
         shown = {job_id for job_id, job in jobs.items() if job and self._restrictions.show(job)}
         batches = [of[id_] for id_ in ids if id_.endswith(f".{FINISHED}")]
-        seen = await asyncio.gather(*map(self._batches.shows, batches))
+        seen = await gather(*map(self._batches.shows, batches))
         shown |= {batch for batch, is_shown in zip(batches, seen, strict=True) if is_shown}
         return {id_ for id_ in ids if of[id_] in shown}
+
+
+class ScopedBudgets(Scoped):
+    """Budgets and senders, and what works for them."""
+
+    async def doctor(self, snapshots: Snapshots) -> list[Check]:
+        """Returns the findings of the doctor, made at most 5 seconds ago."""
+        self._restrictions.require_none()
+        settings = self._restrictions.settings
+        # It waits for Redis in a thread, of which there is never more than one.
+        return await snapshots.get("doctor", lambda: to_thread(lambda: list(checks_of(settings))), CHECKS_SECONDS)
+
+    async def history(self, budget: str | None, hours: int, step: int) -> History:
+        """Returns what a budget did over time."""
+        return await self.unrestricted.history(budget=self._restrictions.budget(budget), hours=hours, step=step)
+
+    def senders(self) -> dict[str, Sender]:
+        """Returns the senders that the key may use."""
+        return self._restrictions.known_senders()
 
 
 class ScopedSuppression(Scoped):
@@ -187,24 +205,13 @@ class ScopedEvents(Scoped):
 
     async def read(self, budget: str | None, since: int, wait: float) -> Events:
         """Returns the events of a budget."""
-        self._restrictions.require_none()
-        name = self._restrictions.budget(budget)
-        found = await self._client.events(budget=name, since=since, wait=wait)
+        found = await self.unrestricted.events(budget=self._restrictions.budget(budget), since=since, wait=wait)
         await self._restrictions.check()
         return found
 
     async def ingest(self, events: Sequence[object]) -> list[Outcome]:
         """Applies events about contacts, which are of all tenants and senders."""
-        self._restrictions.require_none()
-        return await self._client.ingest_contact_events(events)
-
-
-class _Part(Generic[T]):
-    def __init__(self, kind: Callable[[AsyncOutboundChat, Restrictions], T]) -> None:
-        self._kind = kind
-
-    def __get__(self, scoped: "ScopedClient", _owner: type) -> T:
-        return self._kind(scoped._client, scoped._restrictions)  # noqa: SLF001  # it belongs to that class
+        return await self.unrestricted.ingest_contact_events(events)
 
 
 class ScopedClient(Scoped):

@@ -1,7 +1,6 @@
 """Jobs within the restrictions of an API key."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, cast
 
@@ -116,9 +115,9 @@ class ScopedJobs(Scoped):
         await self._check(job_id)
         return await self._client.why(job_id)
 
-    async def replay(self, job_id: str, *, force: bool, changes: Mapping[str, Any], alone: bool = True) -> Job:
-        """Replays a failed or uncertain job. `alone`: not as one of many, which have one entry in the audit log."""
-        async with self.audited("replay", f"job {job_id}") if alone else nullcontext():
+    async def replay(self, job_id: str, *, force: bool, changes: Mapping[str, Any]) -> Job:
+        """Replays a failed or uncertain job."""
+        async with self.audited("replay", f"job {job_id}"):
             await self._check(job_id)
             return await self._client.replay(job_id, force=force, **cast("Any", changes))
 

@@ -10,8 +10,6 @@ from outbound_chat.http.access.authentication import Principal, authenticate, pr
 from outbound_chat.http.access.keyring import SESSION_SECONDS
 from outbound_chat.http.access.loopback import is_here
 from outbound_chat.http.service import service_of
-from outbound_chat.http.wire.codes import ProblemCode
-from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.api_keys import digest_of, id_of
 
 COOKIE = "oc_session"
@@ -21,16 +19,11 @@ async def begin(request: Request, token: str) -> str:
     """Begins a session with an API key, which counts as a request of it. Returns the value for `session_cookie`.
 
     Raises:
-        Problem: the key is not valid, or has reached its rate; or browsers would drop the cookie.
+        Problem: the key is not valid, or has reached its rate.
     """
-    for origin in request.headers.getlist("origin"):
-        scheme, _, host = origin.partition("://")
-        if scheme == "http" and not is_here(host):
-            raise Problem(ProblemCode.FORBIDDEN, "Signing in needs HTTPS, except on the machine of the service itself.")
-    principal = await principal_of(request, id_of(token) or "", digest_of(token))
-    service = service_of(request)
-    session = await service.keyring.begin_session(principal.key_id)
-    await service.audit_log.add(principal.key_id, principal.key_name, "sign_in")
+    own = (await principal_of(request, id_of(token) or "", digest_of(token))).restrictions
+    session = await service_of(request).keyring.begin_session(own.key_id)
+    await own.audit_log.add(own.key_id, own.key_name, "sign_in")
     return session
 
 
@@ -51,7 +44,5 @@ async def authenticate_page(request: Request) -> Principal:
 
 def session_cookie(request: Request, session: str) -> str:
     """Returns the header Set-Cookie of a session; of an empty one: removes the cookie."""
-    headers = request.headers
-    is_plain = is_here(headers.get("host", "")) and "https" not in headers.get("origin", "")
-    seconds = SESSION_SECONDS if session else 0
-    return f"{COOKIE}={session}; HttpOnly; SameSite=Strict; Max-Age={seconds}{'' if is_plain else '; Secure'}"
+    secure = "" if is_here(request.headers.get("host", "")) else "; Secure"
+    return f"{COOKIE}={session}; HttpOnly; SameSite=Strict; Max-Age={SESSION_SECONDS if session else 0}{secure}"

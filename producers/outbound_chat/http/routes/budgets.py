@@ -36,13 +36,13 @@ SCOPES = ("budget", "sender", "instance", "tenant", "batch")
 @router.get("/budgets", operation_id="readBudgets", summary="List budgets", responses=responses(BudgetList))
 async def budgets(scoped: CanRead) -> Response:
     """Returns the rate, jobs, workers and holds of each budget."""
-    return json_response({"budgets": await scoped.budgets.status()})
+    return json_response({"budgets": await scoped.unrestricted.budgets()})
 
 
 @router.get("/workers", operation_id="readWorkers", summary="List workers", responses=responses(WorkerList))
 async def workers(scoped: CanRead) -> Response:
     """Lists the workers of each budget that were seen within 10 seconds, with their settings and clocks."""
-    return json_response({"workers": await scoped.budgets.workers()})
+    return json_response({"workers": await scoped.unrestricted.workers()})
 
 
 @router.get("/lanes", operation_id="readLanes", summary="List the longest lanes", responses=responses(Lanes))
@@ -51,14 +51,11 @@ async def lanes(
     limit: Annotated[int, Query(ge=1, le=50, description="How many lanes at most.")] = 20,
 ) -> Response:
     """Returns the lanes with the most waiting jobs, of all budgets, and what stops each."""
-    return json_response(await scoped.budgets.lanes(limit))
+    return json_response(await scoped.unrestricted.lanes(limit=limit))
 
 
 @router.get(
-    "/doctor",
-    operation_id="readDoctor",
-    summary="Check settings, Redis and workers",
-    responses=responses(CheckList),
+    "/doctor", operation_id="readDoctor", summary="Check settings, Redis and workers", responses=responses(CheckList)
 )
 async def doctor(request: Request, scoped: CanRead) -> Response:
     """Makes the checks of `outbound-chat doctor` that need no broker and no AWS. Findings are at most 5 seconds old."""
@@ -92,7 +89,7 @@ async def receipts(
     hours: Annotated[int, Query(ge=1, le=192, description="How many hours to go back.")] = 24,
 ) -> Response:
     """Returns of how many messages each source number got receipts, by hour, whether or not their jobs are known."""
-    return json_response({"receipts": await scoped.budgets.receipts(hours)})
+    return json_response({"receipts": await scoped.unrestricted.receipts(hours=hours)})
 
 
 @router.get("/senders", operation_id="readSenders", summary="List senders", responses=responses(SenderList))

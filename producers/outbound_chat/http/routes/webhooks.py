@@ -32,7 +32,7 @@ _KNOWN: dict[str, type] = {"ids": list, "all": bool, "budget": str}
 )
 async def hosts(scoped: CanRead) -> Response:
     """Returns the hosts that webhooks are posted to, at most 500 of each budget."""
-    return json_response({"hosts": await scoped.webhooks.hosts()})
+    return json_response({"hosts": await scoped.unrestricted.webhook_hosts()})
 
 
 @router.get(

@@ -2,7 +2,7 @@
 keeps nothing for them but what was read in the last second.
 """
 
-from outbound_chat.http.ui import pages, static_files
+from outbound_chat.http.ui import pages, public
 from outbound_chat.http.ui.view import router
 
-__all__ = ["pages", "router", "static_files"]
+__all__ = ["pages", "public", "router"]

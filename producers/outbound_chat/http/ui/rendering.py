@@ -3,8 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from outbound_chat.model.durations import length_of
+from outbound_chat.model.words import number_of
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -27,7 +27,9 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-TYPES = {"css": "text/css", "js": "text/javascript", "LICENSE": "text/plain"}
+FILES = {one.name: one.read_bytes() for one in files("outbound_chat.http.ui").joinpath("static").iterdir()}
+"""What pages load. URLs have the version of all."""
+VERSION = hashlib.sha256(b"".join(FILES[name] for name in sorted(FILES))).hexdigest()[:12]
 DONE = {
     "added": "Numbers added to the list: {n}.",
     "removed": "Numbers removed from the list: {n}.",
@@ -40,37 +42,25 @@ DONE = {
     "not_held": "No person holds it.",
     "cancelled": "Cancelled. What is being sent now may still arrive.",
     "new_job": "This is the new job.",
+    "stopped": "It does no more. What it did remains.",
     "replaying": "Workers replay them. You may close this page.",
 }
 """What a page says after an action, by the name that its URL has; `{n}` is a number of jobs, numbers or webhooks."""
-MOST_DIGITS = 12
+_ROW = r'<tr id="attempt-(\w+)">' + "<td>(.*?)</td>" * 5
+_ROWS = re.findall(_ROW, files("outbound_chat.http").joinpath("errors.html").read_text())
+ADVICE = {code: Markup(cells[-1]).striptags() for code, *cells in _ROWS}  # noqa: S704  # our own
+"""What to do about each code of an attempt, in plain text, from the page of errors."""
 
 
 def path_of(request: Request) -> str:
-    """Returns the path below `/ui/`, without the prefix of an app that mounts this one; empty for the first page."""
-    return _own_path(request).removeprefix("/ui").removeprefix("/")
-
-
-def _own_path(request: Request) -> str:
+    """Returns the path, such as `/ui/batches`, without the prefix of an app that mounts this one."""
     path: str = request.scope["path"]
     return path.removeprefix(request.scope.get("root_path", ""))
 
 
 def link(request: Request, to: str) -> str:
     """Returns a relative URL, since a proxy may serve all of this below another path. `to`: a path below `/ui/`."""
-    levels = _own_path(request).count("/") - 1
-    return "../" * levels + "ui" + (f"/{to}" if to else "")
-
-
-@cache
-def static_file(name: str) -> tuple[bytes, str, str]:
-    """Returns the content of a file, its media type, and the version that its URL has.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-    """
-    content = files("outbound_chat.http.ui").joinpath("static", name).read_bytes()
-    return content, TYPES[name.rpartition(".")[2]], hashlib.sha256(content).hexdigest()[:12]
+    return "../" * (path_of(request).count("/") - 1) + "ui" + (f"/{to}" if to else "")
 
 
 def _time(moment: datetime | None, otherwise: str = "-") -> Markup | str:
@@ -87,52 +77,41 @@ def _ago(moment: datetime | None) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.3g}"
-
-
-def _duration(seconds: float) -> str:
-    return length_of(timedelta(seconds=seconds))
-
-
-@cache
-def advice() -> dict[str, str]:
-    """Returns what to do about each code of an attempt, in plain text, from the page of errors."""
-    page = files("outbound_chat.http").joinpath("errors.html").read_text()
-    rows = re.findall(r'<tr id="attempt-(\w+)">' + "<td>(.*?)</td>" * 5, page)
-    return {code: Markup(cells[-1]).striptags() for code, *cells in rows}  # noqa: S704  # our own
+    """A number to three digits; all digits before the point."""
+    return "-" if value is None else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004  # 3 digits
 
 
 _templates = Environment(
     loader=PackageLoader("outbound_chat.http.ui"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
     lstrip_blocks=True,
 )  # fmt: skip
-_templates.filters |= {"time": _time, "ago": _ago, "number": _number, "duration": _duration}
-_templates.globals["m"] = _templates.get_template("macros.html").module
+_templates.filters |= {"time": _time, "ago": _ago, "number": _number, "count": number_of}
+_templates.globals |= {"advice": ADVICE, "errors": {}, "form": {}, "menu": []}
 
 
 def render(request: Request, template: str, data: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:
     """Returns a page. A poll of the page's script gets the same page without what surrounds it."""
-    path = path_of(request)
     given = {
         "url": lambda to: link(request, to),
-        "asset": lambda name: f"{link(request, 'static/' + name)}?v={static_file(name)[2]}",
-        "path": path,
-        "advice": advice(),
+        "asset": lambda name: f"{link(request, 'static/' + name)}?v={VERSION}",
+        "path": path_of(request)[len("/ui/") :],
         "layout": "fragment.html" if request.headers.get("hx-request") else "layout.html",
         "notice": _notice(request),
         **data,
     }
-    return HTMLResponse(_templates.get_template(template).render(given), status, headers=HEADERS)
+    macros = _templates.get_template("macros.html").make_module(given)
+    return HTMLResponse(_templates.get_template(template).render(given, m=macros), status, headers=HEADERS)
 
 
-def redirect(request: Request, to: str, done: str = "", number: int = 0) -> RedirectResponse:
+def redirect(request: Request, to: str, done: str = "", number: int = 0, *, cookie: str = "") -> RedirectResponse:
     """Returns a response that leads to a page. `done`: a key of `DONE`, which the page says once."""
     query = ("&" if "?" in to else "?") + urlencode({"done": done, "n": number}) if done else ""
-    return RedirectResponse(link(request, to + query), 303, headers=HEADERS)
+    headers = HEADERS | ({"Set-Cookie": cookie} if cookie else {})
+    return RedirectResponse(link(request, to + query), 303, headers=headers)
 
 
 def _notice(request: Request) -> str:
     """What the request before has done. It is one of our own sentences, so that a link can't make a page say others."""
-    number = request.query_params.get("n", "")
-    sentence = DONE.get(request.query_params.get("done", ""), "")
-    return sentence.format(n=f"{int(number):,}" if number.isdecimal() and len(number) < MOST_DIGITS else "0")
+    given = request.query_params
+    number = given["n"][:12] if given.get("n", "").isdecimal() else "0"
+    return DONE.get(given.get("done", ""), "").format(n=f"{int(number):,}")

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Message
 
-from outbound_chat.http.access.authentication import KEY_ID, Principal
+from outbound_chat.http.access.authentication import Principal
 from outbound_chat.http.access.loopback import refuse_cross_site
 from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.access.sessions import authenticate_page
@@ -20,6 +20,7 @@ from outbound_chat.http.ui.rendering import path_of, redirect, render
 from outbound_chat.http.wire.codes import TITLES, ProblemCode
 from outbound_chat.http.wire.problems import EXPECTED, Problem, problem_of
 from outbound_chat.model.api_keys import Scope
+from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.errors import InvalidJob, InvalidNumbers
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ NAV = (
     ("holds", "Holds", Scope.READ, False),
     ("send", "Send", Scope.ENQUEUE, False),
     ("upload", "Upload CSV", Scope.ENQUEUE, False),
-    ("suppression", "Suppression", Scope.READ, True),
+    ("suppression", "Suppression", Scope.OPERATE, True),
     ("webhooks", "Webhooks", Scope.READ, False),
     ("workers", "Workers", Scope.READ, True),
     ("keys", "API keys", Scope.OPERATE, True),
@@ -114,20 +115,22 @@ class View:
         """Returns what `load` returned to anybody with the same key in the last second, and calls it otherwise."""
         if "done" in self.query:  # what was read before an action is old
             return await load()
-        who = self.request.scope.get(KEY_ID, "")
-        return await self.service.snapshots.get((who, name), load, seconds)
+        return await self.service.snapshots.get((self.principal.restrictions.key_id, name), load, seconds)
 
-    def render(self, template: str, status: int = 200, **data: Any) -> Response:
-        """Returns the page."""
-        given = {"view": self, "menu": self._menu(), "errors": {}, "form": {}, **data}
-        return render(self.request, template, given, status=status)
+    async def checks(self) -> list[Check]:
+        """Returns what the doctor finds, the worst first. Requires a key without restrictions."""
+        found = await self.scoped.budgets.doctor(self.service.snapshots)
+        return sorted(found, key=lambda check: list(Level).index(check.level), reverse=True)
+
+    def render(self, template: str, **data: Any) -> Response:
+        """Returns the page. `errors`: what is wrong with the form, by field."""
+        menu = [(path, title) for path, title, scope, whole in NAV if self.may(scope) and self.whole >= whole]
+        status = 400 if data.get("errors") else 200
+        return render(self.request, template, {"view": self, "menu": menu, "nav": NAV, **data}, status=status)
 
     def done(self, to: str, done: str = "", number: int = 0) -> Response:
         """Leads to a page after an action. `done`: a key of `DONE`, what the page says; `number`: what `{n}` means."""
         return redirect(self.request, to, done, number)
-
-    def _menu(self) -> list[tuple[str, str]]:
-        return [(path, title) for path, title, scope, whole in NAV if self.may(scope) and (self.whole or not whole)]
 
 
 Page = Callable[[View], Awaitable[Response]]
@@ -162,9 +165,9 @@ def problem_page(request: Request, error: Exception) -> Response:
         error = Problem(ProblemCode.INVALID_REQUEST, str(error.detail))
     problem = problem_of(error)
     if problem.code is ProblemCode.UNAUTHORIZED and not request.headers.get("hx-request"):
-        path = path_of(request)
-        return redirect(request, f"login?next={path}" if path and request.method in SAFE else "login")
-    data = {"problem": problem, "title": TITLES[problem.code][1], "menu": []}
+        path = path_of(request)[len("/ui/") :] if request.method in SAFE else ""
+        return redirect(request, f"login?next={path}" if path else "login")
+    data = {"problem": problem, "title": TITLES[problem.code][1]}
     response = render(request, "problem.html", data, status=problem.status)
     response.headers.update(problem.headers)
     return response

@@ -1,6 +1,6 @@
 """Reads the rows and options of a batch from any kind of body, and writes what became of the rows."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -14,7 +14,6 @@ from outbound_chat.http.wire.parameters import LONGEST_NAME, StreamedOptions
 from outbound_chat.http.wire.problems import Problem, problem_of
 from outbound_chat.http.wire.row_streams import CSV_TYPE, JSON_LINES_TYPES, Rejections, RowsBody
 from outbound_chat.http.wire.turns import Turns
-from outbound_chat.model.batches import Rejection
 from outbound_chat.model.errors import FieldError, InvalidJob, OutboundChatError
 from outbound_chat.model.json import to_json
 from outbound_chat.request import FieldCode, with_report
@@ -34,20 +33,26 @@ async def taken_rows(
     try:
         kind = media_type(request, JSON_TYPE, CSV_TYPE, *JSON_LINES_TYPES)
         if kind == JSON_TYPE:
-            return await _take_json(request, streamed, take, key, rejections)
+            rows, options = _of_object(await json_object(request), streamed, key)
+            return await take(Turns(request).each(rows), options, lambda one: rejections.add(one, None))
         form = Form.parse(streamed.faults, **streamed.form)
         body = RowsBody(request, kind, _template(streamed.given), form)
         keyed = FileKey("", key, form.read_as) if isinstance(key, str) and form.read_as else key
-        return await _take_stream(take, body, _checked(streamed.given, keyed, streamed.faults), rejections)
-    except BaseException:
+        options = _checked(streamed.given, keyed, streamed.faults)
+        return await take(body.rows(), options, lambda one: rejections.add(one, body.line_of(one.row)))
+    except BaseException as error:
         rejections.close()
-        raise
+        if isinstance(error, InvalidJob) or not isinstance(error, OutboundChatError | Problem):
+            raise
+        problem = problem_of(error)
+        # The notes say what was stored of an interrupted batch.
+        problem.detail = " ".join([problem.detail, *(f"{note}." for note in getattr(error, "__notes__", ()))])
+        raise problem from error
 
 
-async def _take_json(
-    request: Request, streamed: StreamedOptions, take: Take[T], key: str | FileKey | None, rejections: Rejections
-) -> T:
-    body = await json_object(request)
+def _of_object(
+    body: dict[str, Any], streamed: StreamedOptions, key: str | FileKey | None
+) -> tuple[Iterable[Any], Mapping[str, Any]]:
     message = "belongs in the body, since that is JSON"
     errors = [FieldError(name, FieldCode.NOT_ALLOWED, message) for name in streamed.given]
     message = "is for rows in a body of CSV or NDJSON"
@@ -56,28 +61,10 @@ async def _take_json(
     if not isinstance(rows, list):
         errors.append(FieldError("rows", FieldCode.WRONG_TYPE, "must be a list of objects, one per message"))
         rows = []
-
     template = _template(body)
     named = template.names if template else frozenset()
-
     given = (converted(row, named) if isinstance(row, dict) else row for row in rows)
-    options = _checked({**streamed.given, **body}, key, [*streamed.faults, *errors])
-    return await take(Turns(request).each(given), options, lambda rejection: rejections.add(rejection, None))
-
-
-async def _take_stream(take: Take[T], body: RowsBody, options: Mapping[str, Any], rejections: Rejections) -> T:
-    def reject(rejection: Rejection) -> None:
-        rejections.add(rejection, body.line_of(rejection.row))
-
-    try:
-        return await take(body.rows(), options, reject)
-    except InvalidJob:
-        raise
-    except (Problem, OutboundChatError) as error:
-        problem = problem_of(error)
-        # The notes say what was stored of an interrupted batch.
-        problem.detail = " ".join([problem.detail, *(f"{note}." for note in getattr(error, "__notes__", ()))])
-        raise problem from error
+    return given, _checked({**streamed.given, **body}, key, [*streamed.faults, *errors])
 
 
 def _template(options: dict[str, Any]) -> Template | None:

@@ -242,14 +242,12 @@ HOLD_BODY = json_body(
 _SEARCH = {name: schema for name, schema in FILTER.items() if name != "batch"}
 SEARCH_BODY = json_body("JobSearch", "Which jobs to find.", {"to": "+12025550123"}, _SEARCH)
 _FORCE = {"type": "boolean", "description": "Replay a job even if the customer might be texted twice. Default: false."}
-_DEAD_LETTERS = {
-    **{name: FILTER[name] for name in ("budget", "sender", "tenant", "batch", "code", "cursor", "limit")},
+_ACTION = {
+    "kind": {**_TEXT, "enum": ["replay"], "description": "What to do with the dead letters."},
+    **{name: FILTER[name] for name in ("budget", "sender", "tenant", "batch", "code")},
     "state": {**FILTER["state"], "enum": ["failed", "uncertain"]},
     "force": _FORCE,
 }
-REPLAYS_BODY = json_body("ReplayFilter", "Which jobs to replay.", {"code": "unreachable"}, _DEAD_LETTERS)
-_ACTION = {name: schema for name, schema in _DEAD_LETTERS.items() if name not in {"cursor", "limit"}}
-_ACTION["kind"] = {**_TEXT, "enum": ["replay"], "description": "What to do with the dead letters."}
 ACTION_BODY = json_body("ActionStart", "What to do.", {"kind": "replay", "code": "unreachable"}, _ACTION, "kind")
 _CHANGES = named(
     "ReplayChanges",

@@ -1,51 +1,27 @@
 """Responses as the OpenAPI document shows them: records, and what only HTTP adds. `model.json` writes them all."""
 
 import copy
+from dataclasses import is_dataclass
+from types import GenericAlias
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from outbound_chat.model.actions import BulkAction, Refusal
-from outbound_chat.model.audit import AuditEntry, AuditPage
-from outbound_chat.model.batches import Batch, ExpiringRow, FaultCount, Preflight, Preview
+from outbound_chat.model import actions, audit, batches, contacts, diagnostics, errors, history, jobs, operations, why
+from outbound_chat.model.actions import BulkAction
 from outbound_chat.model.contact_events import Outcome
-from outbound_chat.model.contacts import ContactFact, Delivery
 from outbound_chat.model.diagnostics import Check
 from outbound_chat.model.errors import FieldError
-from outbound_chat.model.history import History, HistoryPoint
-from outbound_chat.model.jobs import Attempt, Job, Webhook
-from outbound_chat.model.operations import (
-    BatchPage,
-    BudgetStatus,
-    Cancellation,
-    DeadLetters,
-    DeadWebhook,
-    Event,
-    Hold,
-    JobPage,
-    Lanes,
-    LaneStatus,
-    NumberReceipts,
-    SuppressedNumber,
-    SuppressedPage,
-    WebhookHost,
-    WorkerStatus,
-)
-from outbound_chat.model.why import Why
+from outbound_chat.model.jobs import Job
+from outbound_chat.model.operations import BudgetStatus, DeadWebhook, Hold, NumberReceipts, WebhookHost, WorkerStatus
 
 _CONFIG = ConfigDict(use_attribute_docstrings=True, extra="forbid", json_schema_serialization_defaults_required=True)
 # Their docstrings describe their members. Only the documentation needs this, and `model` does not import pydantic.
 # https://docs.pydantic.dev/latest/concepts/dataclasses/#dataclass-config
-for _record in (
-    *(Check, ExpiringRow, FaultCount, Lanes, LaneStatus, Preflight, Preview, WorkerStatus),
-    *(Attempt, Batch, BatchPage, BudgetStatus, Cancellation, ContactFact, DeadLetters, DeadWebhook, Delivery, Event),
-    *(FieldError, History, HistoryPoint, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage),
-    *(Webhook, WebhookHost, Why),
-    *(FieldError, Hold, Job, JobPage, NumberReceipts, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
-    *(AuditEntry, AuditPage),
-    *(BulkAction, Refusal),
-):
-    _record.__pydantic_config__ = _CONFIG  # type: ignore[union-attr]
+for _module in (actions, audit, batches, contacts, diagnostics, errors, history, jobs, operations, why):
+    for _record in vars(_module).values():
+        if isinstance(_record, type) and is_dataclass(_record):
+            _record.__pydantic_config__ = _CONFIG  # type: ignore[attr-defined]
 
 _PRIORITY = {"type": "string", "enum": ["urgent", "normal", "bulk"], "description": "Which jobs go first."}
 _ADDED: dict[str, dict[str, Any]] = {
@@ -94,13 +70,6 @@ class JobOutcome(_Model):
     """The job; null if it was refused."""
     problem: "ProblemDetails | None"
     """Why it was refused; null if it was accepted."""
-
-
-class JobOutcomes(_Model):
-    """The results of a list of jobs."""
-
-    jobs: list[JobOutcome]
-    """One result per job, in the order of the request."""
 
 
 class RejectedRow(_Model):
@@ -154,64 +123,11 @@ class ProblemDetails(_Model):
     """Every invalid field, if the request is invalid."""
 
 
-class Replays(_Model):
-    """The result of replaying a page of jobs."""
-
-    jobs: list[Job]
-    """The new jobs."""
-    refused: list[Refusal]
-    """Jobs that were not replayed."""
-    cursor: str | None
-    """Cursor of the next page; null if this is the last page."""
-
-
-class ActionList(_Model):
-    """Bulk actions."""
-
-    actions: list[BulkAction]
-    """The actions, newest first."""
-
-
-class HoldList(_Model):
-    """Holds."""
-
-    holds: list[Hold]
-    """The holds."""
-
-
 class Released(_Model):
     """The result of a release."""
 
     released: bool
     """Whether there was a hold to release."""
-
-
-class ReceiptList(_Model):
-    """Receipts by source number and hour."""
-
-    receipts: list[NumberReceipts]
-    """One entry for each number and hour, newest hour first."""
-
-
-class BudgetList(_Model):
-    """All budgets."""
-
-    budgets: list[BudgetStatus]
-    """The status of each budget."""
-
-
-class WorkerList(_Model):
-    """The workers of all budgets."""
-
-    workers: list[WorkerStatus]
-    """One entry for each budget of a worker."""
-
-
-class CheckList(_Model):
-    """What the doctor found."""
-
-    checks: list[Check]
-    """The findings, in the order in which they were made."""
 
 
 class SenderName(_Model):
@@ -223,13 +139,6 @@ class SenderName(_Model):
     """`sms` or `whatsapp`."""
     budget: str
     """Budget that its calls count toward."""
-
-
-class SenderList(_Model):
-    """All senders that the API key may use."""
-
-    senders: list[SenderName]
-    """The senders."""
 
 
 class Changed(_Model):
@@ -249,20 +158,6 @@ class Ingested(_Model):
     `unreadable`."""
 
 
-class WebhookHostList(_Model):
-    """Hosts that webhooks are posted to."""
-
-    hosts: list[WebhookHost]
-    """The hosts."""
-
-
-class DeadWebhookList(_Model):
-    """A page of dead webhooks."""
-
-    webhooks: list[DeadWebhook]
-    """The dead webhooks, newest first."""
-
-
 class ReplayedWebhooks(_Model):
     """The result of replaying webhooks."""
 
@@ -270,6 +165,29 @@ class ReplayedWebhooks(_Model):
     """Webhooks that will be posted again."""
     not_dead: list[str]
     """Ids without a dead webhook, or with one that the API key may not see."""
+
+
+def _list_of(name: str, description: str, record: type, **member: str) -> type[BaseModel]:
+    """Returns a model whose only member is a list of records. `member`: its name and description."""
+    members: Any = {name: (GenericAlias(list, record), Field(description=text)) for name, text in member.items()}
+    return create_model(name, __config__=_CONFIG, __doc__=description, **members)
+
+
+_OUTCOMES = "One result per job, in the order of the request."
+JobOutcomes = _list_of("JobOutcomes", "The results of a list of jobs.", JobOutcome, jobs=_OUTCOMES)
+ActionList = _list_of("ActionList", "Bulk actions.", BulkAction, actions="The actions, newest first.")
+HoldList = _list_of("HoldList", "Holds.", Hold, holds="The holds.")
+_RECEIPTS = "One entry for each number and hour, newest hour first."
+ReceiptList = _list_of("ReceiptList", "Receipts by source number and hour.", NumberReceipts, receipts=_RECEIPTS)
+BudgetList = _list_of("BudgetList", "All budgets.", BudgetStatus, budgets="The status of each budget.")
+_WORKERS = "One entry for each budget of a worker."
+WorkerList = _list_of("WorkerList", "The workers of all budgets.", WorkerStatus, workers=_WORKERS)
+_CHECKS = "The findings, in the order in which they were made."
+CheckList = _list_of("CheckList", "What the doctor found.", Check, checks=_CHECKS)
+SenderList = _list_of("SenderList", "All senders that the API key may use.", SenderName, senders="The senders.")
+WebhookHostList = _list_of("WebhookHostList", "Hosts that webhooks are posted to.", WebhookHost, hosts="The hosts.")
+_DEAD = "The dead webhooks, newest first."
+DeadWebhookList = _list_of("DeadWebhookList", "A page of dead webhooks.", DeadWebhook, webhooks=_DEAD)
 
 
 def _add_why(schemas: dict[str, Any]) -> None:

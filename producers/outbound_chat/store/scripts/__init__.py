@@ -32,7 +32,7 @@ from outbound_chat.store.scripts.batches import (
     read_rows,
     read_shared,
 )
-from outbound_chat.store.scripts.budgets import MOST_MINUTES, read_budget, read_history, read_key_ids, read_workers
+from outbound_chat.store.scripts.budgets import read_budget, read_history, read_key_ids, read_workers
 from outbound_chat.store.scripts.contact_events import (
     MOST_CHANGES,
     WatchedInstance,
@@ -48,7 +48,6 @@ from outbound_chat.store.scripts.dead import (
     Replayed,
     StoredJob,
     actions,
-    count_dead,
     read_dead,
     read_request,
     replay,

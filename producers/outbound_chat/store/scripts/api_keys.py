@@ -1,7 +1,7 @@
 """Creates, reads, revokes and counts API keys, for the HTTP service. `keys`: those of `ACCESS`, not of a budget."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -118,7 +118,7 @@ def spend_key(keys: Keys, key_id: str, rate: RateLimit | None, requests: int = 1
     return ScriptCall("spend_key", keys, args, lambda reply: Spent(*map(int, reply)))
 
 
-def log_change(keys: Keys, entry: Sequence[str], *, most: int, keep: timedelta) -> ScriptCall[bool]:
+def log_change(keys: Keys, entry: Mapping[str, str], *, most: int, keep: timedelta) -> ScriptCall[bool]:
     """Adds an entry to the audit log. If the script runs twice, it is there twice."""
     return ScriptCall("log_change", keys, [most, keep // _MS, json.dumps(entry)], bool)
 

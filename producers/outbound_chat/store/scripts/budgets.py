@@ -1,7 +1,6 @@
 """Reads the state, history and workers of a whole budget, and which encryption keys its jobs need, for operators."""
 
 import re
-import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,7 @@ from outbound_chat.store.scripts._script_call import ScriptCall
 from outbound_chat.store.scripts.batches import is_count
 
 COUNTERS = ("waiting", "leased", "sent", "failed", "expired", "cancelled", "uncertain", "unreadable")
-MOST_MINUTES = 3 * 24 * 60 - 1
-"""Minutes before the current one of which there are records."""
-_WIDTH, _NOT_HEX = 56, re.compile("[^0-9a-f]")
+_RECORD = re.compile("[0-9]{1,16}( [0-9]{1,16}){6}")
 
 
 def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
@@ -25,8 +22,8 @@ def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
 
     def read(reply: list[Any]) -> BudgetStatus:
         _, rate, ceiling, burst, workers, pumps, skewed, due, oldest, listed = reply[:10]
-        counts, calls, waits = map(_counts, reply[10:13])
-        dead, chats, faults, *webhooks = reply[13:]
+        counts, calls, waits, dead = map(_counts, reply[10:14])
+        chats, faults, *webhooks = reply[14:]
         return BudgetStatus(
             name=keys.budget,
             rate=float(rate or 0),
@@ -44,7 +41,7 @@ def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
             # A job is sent by one call.
             calls=_by_two({**calls, "sent:": counts.get("sent", 0)}),
             waits=_by_two(waits),
-            dead=_by_two({f"{state}:{code}": jobs for state, code, jobs in rows(dead, 0, 3)}),
+            dead=_by_two(dead),
             open_chats={name: {"open": opened, "limit": most or None} for name, opened, most in rows(chats, 0, 3)},
             faults=Counter(name.partition(":")[0] for name in faults),
             skewed_workers=skewed,
@@ -80,14 +77,17 @@ def _by_two(numbers: Mapping[str, int]) -> dict[str, dict[str, int]]:
 
 
 def read_history(keys: Keys, *, minutes: int) -> ScriptCall[list[tuple[int, ...]]]:
-    """Reads the records of the last minutes and this one that there are: minute since 1970, counters modulo 2^32."""
+    """Reads the records of the last minutes and this one, the oldest first: minute since 1970, and its counters."""
 
     def read(reply: list[Any]) -> list[tuple[int, ...]]:
-        # Slots that were never written, or by another program, become records of minute 0. Records of other minutes are
-        # of days before, or of a time from which the clock was set back.
-        text = _NOT_HEX.sub("0", reply[1]).ljust((minutes + 1) * _WIDTH, "0")
-        records = enumerate(struct.iter_unpack(">7I", bytes.fromhex(text)), int(reply[0]) // 60_000 - minutes)
-        return [record for minute, record in records if record[0] == minute]
+        found, later = list[tuple[int, ...]](), int(reply[0]) // 60_000 + 1
+        first = later - 1 - minutes
+        for record in (tuple(map(int, text.split())) for text in reply[1] if _RECORD.fullmatch(text)):
+            # Where the clock was set back, the records from after that count.
+            if first <= record[0] < later:
+                found.append(record)
+                later = record[0]
+        return found[::-1]
 
     return ScriptCall("read_history", keys, [minutes], read)
 

@@ -1,13 +1,14 @@
-"""Lists, counts and replays failed and uncertain jobs."""
+"""Lists and replays failed and uncertain jobs."""
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
-from outbound_chat.model.errors import WrittenByNewerVersion
-from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.model.actions import BulkAction
+from outbound_chat.model.errors import StoreError, WrittenByNewerVersion
+from outbound_chat.model.jobs import Job
 from outbound_chat.model.json import to_json
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
@@ -87,18 +88,6 @@ def read_dead(keys: Keys, *, state: str, code: str, after: DeadCursor | None, co
     return ScriptCall("read_dead", keys, [state, code, *(after or ("", "")), count], read)
 
 
-def count_dead(keys: Keys) -> ScriptCall[Mapping[tuple[JobState, str], int]]:
-    """Counts failed and uncertain jobs by state and code."""
-
-    def read(reply: list[Any]) -> Mapping[tuple[JobState, str], int]:
-        # Another program may have written other names.
-        return {
-            (JobState(state), code): int(count) for state, code, count in rows(reply, 0, 3) if state in set(JobState)
-        }
-
-    return ScriptCall("count_dead", keys, [], read)
-
-
 def read_request(keys: Keys, local_id: str) -> ScriptCall[StoredJob | None]:
     """Reads the job with its request, and what its batch shares; None: there is no such job."""
 
@@ -155,8 +144,15 @@ def actions(keys: Keys, found: Actions | None = None, record: Record | None = No
 
     def read(reply: list[Any]) -> Actions:
         held = dict(rows(reply[2], 0, 2))
-        done = {id_: int(held[f"done:{id_}"]) for id_ in sorted(held) if f"done:{id_}" in held}
-        records = {id_: {**json.loads(held[id_].partition(" ")[2]), "done": number} for id_, number in done.items()}
+        try:
+            done = {id_: int(held[f"done:{id_}"]) for id_ in sorted(held) if f"done:{id_}" in held}
+            records = {id_: {**json.loads(held[id_].partition(" ")[2]), "done": number} for id_, number in done.items()}
+        except (ValueError, TypeError, RecursionError):
+            records = {"": {}}
+        if not all(BulkAction.__dataclass_fields__.keys() <= one.keys() for one in records.values()):
+            raise StoreError(
+                f"bulk actions can't be read, another program wrote to {keys.base}actions; delete that key"
+            )
         return Actions(reply[0] == 1, int(reply[1]), held.get("version", "0"), records)
 
     args: list[str | int] = [""] * 5

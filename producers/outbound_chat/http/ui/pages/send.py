@@ -72,8 +72,8 @@ async def send(view: View) -> Response:  # noqa: C901  # two forms, and each is 
         if problem.code is not ProblemCode.UNUSABLE_FILE:
             raise
         errors["file"] = problem.detail.replace("the body", "the file")
-    data = {"form": {"token": secrets.token_hex(), **form}, "errors": errors, "is_file": is_file, **found}
-    return view.render("send.html", 400 if errors else 200, **data)
+    form = {"token": secrets.token_hex(), **form}
+    return view.render("send.html", form=form, errors=errors, is_file=is_file, **found)
 
 
 async def _file_key(view: View, read_as: object) -> FileKey:

@@ -17,12 +17,12 @@ function localize(root) {
 const POLL_MS = 1000;
 const live = document.querySelector("#live");
 const updates = document.querySelector("#updates");
-let paused = false;
+const pause = updates?.querySelector("button");
 let timer = 0;
 
 async function poll() {
   clearTimeout(timer);
-  if (paused || document.hidden) return;
+  if (pause.ariaPressed === "true" || document.hidden) return;
   const say = updates.querySelector("span");
   try {
     const whole = plots.length && Date.now() - drawn > 60000;
@@ -38,7 +38,8 @@ async function poll() {
     const words = `No updates: ${error.message}. Trying again.`;
     if (say.textContent !== words) say.textContent = words;
   }
-  if (!paused) timer = setTimeout(poll, POLL_MS);
+  clearTimeout(timer);
+  timer = setTimeout(poll, POLL_MS);
 }
 
 // Draws each chart from its own table, whose heads give the names and colors. Values are per minute, since the last row
@@ -70,11 +71,9 @@ function draw(page = document) {
 
 if (live) {
   updates.hidden = false;
-  const button = updates.querySelector("button");
-  button.addEventListener("click", () => {
-    paused = !paused;
-    button.setAttribute("aria-pressed", String(paused));
-    if (!paused) poll();
+  pause.addEventListener("click", () => {
+    pause.ariaPressed = pause.ariaPressed !== "true";
+    poll();
   });
   document.addEventListener("visibilitychange", poll);
   timer = setTimeout(poll, POLL_MS);
@@ -106,9 +105,4 @@ if (window.uPlot) {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
 }
 // What was done is said once, and not again when the page is loaded again.
-const here = new URL(location.href);
-if (here.searchParams.has("done")) {
-  here.searchParams.delete("done");
-  here.searchParams.delete("n");
-  history.replaceState(null, "", here);
-}
+history.replaceState(null, "", location.href.replace(/[?&]done=\w*&n=\d*/, ""));

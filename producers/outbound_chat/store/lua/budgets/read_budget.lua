@@ -5,11 +5,11 @@
 --         rate, ceiling: calls a second now and at most, '' until something was sent; burst: '' until a worker has run;
 --         due, oldest_due_ms: how many of the jobs whose turn is next are due, and since when, '' if none is. Only the
 --         lanes in front are read, so that the cost does not grow with the number of lanes; listed: single jobs in the
---         list; counts, calls, waits: fields and numbers of these hashes; dead: as `count_dead`; chats: instance, open
---         chats, limit (0 for none) of each; faults: their names; waiting, posting: for the first 500 hosts
+--         list; counts, calls, waits: fields and numbers of these hashes; dead: state:code, jobs; chats: instance,
+--         open chats, limit (0 for none) of each; faults: their names; waiting, posting: for the first 500 hosts
 -- keeps   nothing is written
--- uses: dead_letters instance_chats lanes retention workers
-local TENANTS, LANES, MOST_HOSTS = 8, 4, 500
+-- uses: instance_chats lanes retention ring workers
+local MOST_HOSTS = 500
 
 -- `unit`: ms in one unit of the score.
 local function first_due(name, unit)
@@ -19,15 +19,10 @@ end
 
 local function due_in_turn()
   local due, oldest = 0, math.huge
-  for priority = 1, 3 do
-    local ring = key('ring:' .. priority)
-    for _, tenant in ipairs(try('ZRANGE', ring, 0, TENANTS - 1) or {}) do
-      for _, lane in ipairs(try('ZRANGE', ring .. ':' .. tenant, 0, LANES - 1) or {}) do
-        due = due + lanes.count_due(lane)
-        oldest = math.min(oldest, first_due('lane:' .. lane, 0.001), first_due('timed:' .. lane, 1),
-          first_due('retry:' .. lane, 1))
-      end
-    end
+  for _, lane in ipairs(ring.in_front()) do
+    due = due + lanes.count_due(lane)
+    oldest = math.min(oldest, first_due('lane:' .. lane, 0.001), first_due('timed:' .. lane, 1),
+      first_due('retry:' .. lane, 1))
   end
   return due, oldest < math.huge and digits(oldest) or ''
 end
@@ -43,6 +38,19 @@ local function chats()
   end
   for instance, most in pairs(limits) do
     found[#found + 1], found[#found + 2], found[#found + 3] = instance, instance_chats.open(instance), most
+  end
+  return found
+end
+
+local function dead_letters()
+  local found = {}
+  -- The id of a record that has expired stays until the next job of its kind ends.
+  local since_ms = digits(NOW - retention.record_ms())
+  for _, name in ipairs(try('HKEYS', key('dead')) or {}) do
+    local count = try('ZCOUNT', key('dead:' .. name), since_ms, '+inf') or 0
+    if count > 0 then
+      found[#found + 1], found[#found + 2] = name, digits(count)
+    end
   end
   return found
 end
@@ -63,5 +71,5 @@ return { NOW, number_in(rate, 0, 1e6) and rate or '', number_in(ceiling, 0, 1e6)
   number_in(try('HGET', key('settings'), 'burst'), 0, 1e9) or '',
   workers.count(), try('ZCOUNT', key('pumps'), NOW, '+inf') or 0, try('ZCARD', key('skewed')) or 0, due, oldest,
   try('LLEN', key('listed')) or 0, try('HGETALL', key('counts')) or {}, try('HGETALL', key('calls')) or {},
-  try('HGETALL', key('waits')) or {}, dead_letters.count(), chats(), try('HKEYS', key('faults')) or {},
+  try('HGETALL', key('waits')) or {}, dead_letters(), chats(), try('HKEYS', key('faults')) or {},
   count_webhooks() }

@@ -7,25 +7,14 @@
 --         scope, code and reason of the hold that is the gate, '' for none
 -- keeps   nothing is written; of more than 500 lanes, those whose turn is next and a random sample are read, so that
 --         the cost does not grow with the number of lanes
--- uses: gates lanes
-local MOST_LOOKED, TENANTS, LANES = 500, 8, 4
+-- uses: gates lanes ring
+local MOST_LOOKED = 500
 local waiting, looked = {}, {}
 
 local function look(lane, jobs)
   local held = number_in(jobs, 1, 1e9)
   if held and not waiting[lane] and lanes.parts(lane) then
     waiting[lane], looked[#looked + 1] = held, lane
-  end
-end
-
-local function look_at_those_in_turn()
-  for priority = 1, 3 do
-    local name = key('ring:' .. priority)
-    for _, tenant in ipairs(try('ZRANGE', name, 0, TENANTS - 1) or {}) do
-      for _, lane in ipairs(try('ZRANGE', name .. ':' .. tenant, 0, LANES - 1) or {}) do
-        look(lane, try('HGET', key('lanes'), lane))
-      end
-    end
   end
 end
 
@@ -36,7 +25,9 @@ for i = 1, #some, 2 do
   look(some[i], some[i + 1])
 end
 if all > MOST_LOOKED then
-  look_at_those_in_turn()
+  for _, lane in ipairs(ring.in_front()) do
+    look(lane, try('HGET', key('lanes'), lane))
+  end
 end
 table.sort(looked, function(a, b)
   return waiting[a] > waiting[b] or (waiting[a] == waiting[b] and a < b)

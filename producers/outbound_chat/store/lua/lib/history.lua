@@ -1,10 +1,9 @@
--- history: what a budget did in each minute of the last three days: `history` (string), a ring of SLOTS records. That
--- of a minute is at minute % SLOTS: the minute since 1970, then the counters accepted, calls, sent, failed, throttled
--- and expired as they were when the minute began. Each number is 8 hexadecimal digits, modulo 2^32, since clients read
--- replies as text.
+-- history: what a budget did in each minute of the last three days: `history` (list), the newest first. A record is the
+-- minute since 1970, then the counters accepted, calls, sent, failed, throttled and expired as they were when it began.
 local history = {}
 
-history.SLOTS, history.WIDTH = 4320, 56
+-- Three days, and the minute in which they began.
+local MOST = 4321
 
 local function count_of(value)
   return number_in(value, 0, 1e15) or 0
@@ -23,11 +22,13 @@ function history.note(looked_ms)
     calls = calls + count_of(others[i + 1])
     throttled = throttled + (string.find(others[i], ':throttled$') and count_of(others[i + 1]) or 0)
   end
-  local record = ''
-  for _, number in ipairs({ minute, accepted or 0, calls, sent or 0, failed or 0, throttled, expired or 0 }) do
-    record = record .. string.format('%08x', count_of(number) % 4294967296)
+  local record = digits(minute)
+  for _, number in ipairs({ accepted or 0, calls, sent or 0, failed or 0, throttled, expired or 0 }) do
+    record = record .. ' ' .. digits(count_of(number))
   end
-  try('SETRANGE', key('history'), minute % history.SLOTS * history.WIDTH, record)
+  if try('LPUSH', key('history'), record) then
+    redis.call('LTRIM', key('history'), 0, MOST - 1)
+  end
 end
 
 return history

@@ -108,4 +108,18 @@ function ring.has_work()
   return redis.call('EXISTS', key('ring:1'), key('ring:2'), key('ring:3')) > 0
 end
 
+-- Return the lanes whose turn is next: of each priority up to 4 lanes of each of 8 tenants.
+function ring.in_front()
+  local found = {}
+  for priority = 1, 3 do
+    local name = key('ring:' .. priority)
+    for _, tenant in ipairs(try('ZRANGE', name, 0, 7) or {}) do
+      for _, lane in ipairs(try('ZRANGE', name .. ':' .. tenant, 0, 3) or {}) do
+        found[#found + 1] = lane
+      end
+    end
+  end
+  return found
+end
+
 return ring
