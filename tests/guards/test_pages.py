@@ -29,7 +29,7 @@ class Asked(NamedTuple):
 
 Bounds = Mapping[str, Asked]
 ALL: Bounds = {
-    "": Asked(4, 4),
+    "": Asked(34, 13),  # with what the doctor finds, every five seconds, over two connections of its own
     "batches": Asked(2, 21),
     f"batches?tenant={OTHER}": Asked(2, 21),
     "batches?open=1": Asked(2, 21),
@@ -44,7 +44,6 @@ ALL: Bounds = {
     "holds": Asked(1, 1),
     "suppression": Asked(0, 0),
     "webhooks": Asked(2, 2),
-    # The doctor opens two connections of its own, every five seconds.
     "workers": Asked(30, 9),
     "keys": Asked(1, 1),
     "send": Asked(0, 0),
