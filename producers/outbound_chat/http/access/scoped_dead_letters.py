@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from outbound_chat.http.access.audit import Scoped
+from outbound_chat.http.wire.codes import ProblemCode
+from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.actions import BulkAction
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import DeadLetters
@@ -58,8 +60,10 @@ class ScopedActions(Scoped):
         found = await self._client.actions(None if budget is None else self._restrictions.budget(budget))
         return [one for one in found if self._restrictions.allow(one.filter)]
 
-    async def stop(self, action_id: str) -> BulkAction | None:
-        """Stops an action; None: there is none with this id."""
+    async def stop(self, action_id: str) -> BulkAction:
+        """Stops an action."""
         async with self.audited("stop_action", f"action {action_id}"):
             seen = any(one.id == action_id for one in await self.all())
-            return await self._client.stop_action(action_id) if seen else None
+            if not seen or (stopped := await self._client.stop_action(action_id)) is None:
+                raise Problem(ProblemCode.NOT_FOUND, "No action has this id.")
+            return stopped

@@ -10,10 +10,8 @@ from outbound_chat.client.steps.dead_letters import OF_ONE_JOB, check_page
 from outbound_chat.http.access.authentication import CanOperate, CanRead
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
-from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.fields import known_options, read_fields
 from outbound_chat.http.wire.parameters import Budget, Code, Cursor, JobId, Limit, OfSender, OfTenant, of_filter
-from outbound_chat.http.wire.problems import Problem
 from outbound_chat.http.wire.request_schemas import ACTION_BODY, REPLAY_BODY, REPLAYS_BODY
 from outbound_chat.http.wire.response_models import ActionList, Replays
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
@@ -117,9 +115,7 @@ async def actions(scoped: CanRead) -> Response:
 )
 async def stop_action(scoped: CanOperate, action_id: Annotated[str, Path(description="Id of the action.")]) -> Response:
     """Stops it at once; what it did remains. An action that has ended does not change."""
-    if (stopped := await scoped.actions.stop(action_id)) is None:
-        raise Problem(ProblemCode.NOT_FOUND, "No action has this id.")
-    return json_response(stopped)
+    return json_response(await scoped.actions.stop(action_id))
 
 
 @router.post(

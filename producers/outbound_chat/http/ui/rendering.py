@@ -41,6 +41,7 @@ DONE = {
     "cancelled": "Cancelled. What is being sent now may still arrive.",
     "new_job": "This is the new job.",
     "replaying": "Workers replay them. You may close this page.",
+    "stopped": "The action is stopped. What it has replayed stays replayed.",
 }
 """What a page says after an action, by the name that its URL has; `{n}` is a number of jobs, numbers or webhooks."""
 MOST_DIGITS = 12

@@ -119,14 +119,15 @@ class View:
 
     def render(self, template: str, status: int = 200, **data: Any) -> Response:
         """Returns the page."""
-        given = {"view": self, "menu": self._menu(), "errors": {}, "form": {}, **data}
+        given = {"view": self, "menu": self.menu(), "errors": {}, "form": {}, **data}
         return render(self.request, template, given, status=status)
 
     def done(self, to: str, done: str = "", number: int = 0) -> Response:
         """Leads to a page after an action. `done`: a key of `DONE`, what the page says; `number`: what `{n}` means."""
         return redirect(self.request, to, done, number)
 
-    def _menu(self) -> list[tuple[str, str]]:
+    def menu(self) -> list[tuple[str, str]]:
+        """Returns the path and title of each page that the key may see."""
         return [(path, title) for path, title, scope, whole in NAV if self.may(scope) and (self.whole or not whole)]
 
 
@@ -138,15 +139,18 @@ def page(path: str, scope: Scope, *, method: str = "GET") -> Callable[[Page], Pa
 
     def register(function: Page) -> Page:
         async def endpoint(request: Request) -> Response:
+            view = None
             try:
                 refuse_cross_site(request)
                 principal = await authenticate_page(request)
+                view = View(request, principal, ScopedClient(service_of(request).client, principal.restrictions))
+                if not path and (menu := view.menu()) and menu[0][0]:  # not everybody may see the overview
+                    return view.done(menu[0][0])
                 if scope not in principal.scopes:
                     raise Problem(ProblemCode.FORBIDDEN, f'The API key does not have the scope "{scope}".')
-                scoped = ScopedClient(service_of(request).client, principal.restrictions)
-                return await function(View(request, principal, scoped))
+                return await function(view)
             except (*EXPECTED, HTTPException) as error:
-                return problem_page(request, error)
+                return problem_page(request, error, view)
             finally:
                 await request.close()
 
@@ -156,15 +160,15 @@ def page(path: str, scope: Scope, *, method: str = "GET") -> Callable[[Page], Pa
     return register
 
 
-def problem_page(request: Request, error: Exception) -> Response:
-    """Returns the page for an error; leads to the login if a key is missing."""
+def problem_page(request: Request, error: Exception, view: View | None = None) -> Response:
+    """Returns the page for an error, with the menu of `view`; leads to the login if a key is missing."""
     if isinstance(error, HTTPException):  # of Starlette's reader of forms
         error = Problem(ProblemCode.INVALID_REQUEST, str(error.detail))
     problem = problem_of(error)
     if problem.code is ProblemCode.UNAUTHORIZED and not request.headers.get("hx-request"):
         path = path_of(request)
         return redirect(request, f"login?next={path}" if path and request.method in SAFE else "login")
-    data = {"problem": problem, "title": TITLES[problem.code][1], "menu": []}
+    data = {"problem": problem, "title": TITLES[problem.code][1], "view": view, "menu": view.menu() if view else []}
     response = render(request, "problem.html", data, status=problem.status)
     response.headers.update(problem.headers)
     return response

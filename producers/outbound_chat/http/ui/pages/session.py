@@ -1,6 +1,7 @@
 """Signing in with an API key, once, and signing out."""
 
 from fastapi import Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from outbound_chat.http.access.loopback import refuse_cross_site
@@ -31,6 +32,8 @@ async def sign_in(request: Request) -> Response:
         fields = await request.form(max_files=0)
         to = str(fields.get("next", ""))
         session = await begin(request, str(fields.get("key", "")).strip())
+    except HTTPException:  # of Starlette's reader of forms
+        return _form(request, to, error="This is not a form of this page.", status=400)
     except EXPECTED as error:
         problem = problem_of(error)
         return _form(request, to, error=problem.detail, status=problem.status)
