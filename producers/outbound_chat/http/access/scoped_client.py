@@ -3,8 +3,9 @@
 What a key may not see does not exist for it: the response is the same as for an unknown id.
 """
 
-from asyncio import to_thread
+from asyncio import gather, to_thread
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from itertools import compress
 from typing import Generic, TypeVar
 
 from outbound_chat.client import AsyncOutboundChat
@@ -56,10 +57,11 @@ class ScopedHolds(Scoped):
 
     async def all(self) -> list[Hold]:
         """Returns the holds that only stop what the key may see."""
-        return [hold for hold in await self._client.holds() if not self._restrictions.any or await self._shows(hold)]
+        holds = await self._client.holds()
+        return list(compress(holds, await gather(*map(self._shows, holds))))
 
     async def _shows(self, hold: Hold) -> bool:
-        if hold.scope == "batch":
+        if hold.scope == "batch" and self._restrictions.any:
             return await self._batches.shows(hold.name)
         return self._restrictions.has_scope(hold.scope, hold.name)
 
