@@ -82,6 +82,16 @@ def test_focus_and_open_details_outlive_a_change(visit: Visit, seed: Seed) -> No
     assert tab.evaluate("document.activeElement.innerText") == name
 
 
+def test_what_is_offered_follows_the_state(visit: Visit, seed: Seed) -> None:
+    batch = new_batch(seed, "offers")
+    tab = visit(f"batches/{batch}")
+    tab.get_by_role("button", name="Release").wait_for()
+    seed.chat.release(batch=batch)
+    expect(tab.locator("#live")).to_contain_text("final")
+    expect(tab.get_by_text("Cancel…")).to_have_count(0)
+    expect(tab.get_by_role("link", name="Export")).to_be_visible()
+
+
 def test_the_switch_pauses_it(visit: Visit) -> None:
     tab = with_clock(visit(""))
     with tab.expect_request(is_poll):

@@ -127,6 +127,7 @@ def test_a_refused_change_has_the_code_and_no_more_of_what_was_sent(stack: Harne
     job = enqueued(http)
     http.post(f"/v1/jobs/{NUMBER}/cancel")
     http.post(f"/v1/jobs/{job}/replay")
+    http.post(f"/v1/actions/{NUMBER}/stop")
     http.post("/v1/holds", json={"scope": "sender", "name": NUMBER, "reason": REASON})
     http.post(f"/v1/senders/{NUMBER}/suppressed", json={"numbers": ["12", NUMBER], "reason": REASON})
     http.post("/v1/batches", json={"sender": NUMBER, "text": TEXT, "rows": []})
@@ -138,6 +139,7 @@ def test_a_refused_change_has_the_code_and_no_more_of_what_was_sent(stack: Harne
     assert logged(http) == [
         ("cancel", "job", "unknown_job"),
         ("replay", f"job {job}", "not_replayable"),
+        ("stop_action", "action", "not_found"),
         ("hold", "sender", "unknown_sender"),
         ("suppress", "sender", "unknown_sender"),
         ("send_batch", "batch", "invalid_request"),

@@ -41,3 +41,11 @@ def test_pages_load_only_what_the_service_itself_serves(http: httpx.Client) -> N
     assert "://" not in page
     assert " style=" not in page
     assert "<script>" not in page
+
+
+@pytest.mark.parametrize("path", ["/ui", "/ui/none", "/docs", "/docs/errors"])
+def test_also_what_no_route_answers_has_a_policy(http: httpx.Client, path: str) -> None:
+    for answer in (http.put(path), http.get(f"{path}/x/y"), http.get(path, headers={"X-Long": "x" * 40_000})):
+        assert answer.status_code in {404, 405, 431}
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"

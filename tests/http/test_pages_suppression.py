@@ -35,7 +35,7 @@ def test_a_file_is_imported_and_wrong_numbers_are_named_while_the_others_are_tak
     answer = http.post("/ui/suppression/add", data=form, files={"file": file})
 
     assert answer.status_code == 400
-    assert "numbers.#3 must be" in shown(answer)
+    assert "numbers.#3: must be" in shown(answer)
     for taken in (number(11), number(12), number(13)):
         assert taken in shown(post(http, numbers=taken))
 

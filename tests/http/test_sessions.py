@@ -113,11 +113,21 @@ def test_a_wrong_key_begins_nothing(http: httpx.Client, token: str) -> None:
     assert token not in answer.text or not token
 
 
+def test_what_is_no_form_begins_nothing(http: httpx.Client) -> None:
+    answer = http.post("/ui/login", content=b"x", headers={**OWN, "Content-Type": "multipart/form-data; boundary=b"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "text/html; charset=utf-8")
+
+
 def test_the_limits_of_the_key_are_those_of_its_pages(stack: Harness, service: Service) -> None:
     """The page that covers all tenants is not for a tenant's key, nor any page for one without the scope."""
     with service.client() as http:
         signed_in(http, make_key(stack, "--tenant", "mine"))
         assert http.get("/ui").headers["location"].endswith("ui/batches")
+        signed_in(http, make_key(stack, scopes=("enqueue",)))
+        assert http.get("/ui").headers["location"].endswith("ui/send"), "the first page that it may see"
+        refused = http.get("/ui/batches")
+        assert (refused.status_code, ">Upload CSV</a>" in refused.text) == (403, True), "no page is a dead end"
         signed_in(http, make_key(stack, scopes=("ingest",)))
         assert http.get("/ui").status_code == 403
         signed_in(http, make_key(stack, "--rate", "2/h"))

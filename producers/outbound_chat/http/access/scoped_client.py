@@ -5,6 +5,7 @@ What a key may not see does not exist for it: the response is the same as for an
 
 from asyncio import gather, to_thread
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from itertools import compress
 from typing import Generic, TypeVar
 
 from outbound_chat.client import AsyncOutboundChat
@@ -57,13 +58,10 @@ class ScopedHolds(Scoped):
     async def all(self) -> list[Hold]:
         """Returns the holds that only stop what the key may see."""
         holds = await self._client.holds()
-        if not self._restrictions.any:
-            return holds
-        shown = await gather(*map(self._shows, holds))  # at once, so that Redis is asked in bulk
-        return [hold for hold, is_shown in zip(holds, shown, strict=True) if is_shown]
+        return list(compress(holds, await gather(*map(self._shows, holds))))
 
     async def _shows(self, hold: Hold) -> bool:
-        if hold.scope == "batch":
+        if hold.scope == "batch" and self._restrictions.any:
             return await self._batches.shows(hold.name)
         return self._restrictions.has_scope(hold.scope, hold.name)
 
@@ -144,8 +142,7 @@ class ScopedWebhooks(Scoped):
         jobs = await self._client.statuses([of[id_] for id_ in ids if not id_.endswith(f".{FINISHED}")])
         shown = {job_id for job_id, job in jobs.items() if job and self._restrictions.show(job)}
         batches = [of[id_] for id_ in ids if id_.endswith(f".{FINISHED}")]
-        seen = await gather(*map(self._batches.shows, batches))
-        shown |= {batch for batch, is_shown in zip(batches, seen, strict=True) if is_shown}
+        shown |= set(compress(batches, await gather(*map(self._batches.shows, batches))))
         return {id_ for id_ in ids if of[id_] in shown}
 
 

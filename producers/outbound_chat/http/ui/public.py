@@ -6,9 +6,9 @@ from starlette.responses import Response
 from outbound_chat.http.access.loopback import refuse_cross_site
 from outbound_chat.http.access.sessions import begin, end, session_cookie
 from outbound_chat.http.ui.rendering import FILES, HEADERS, VERSION, redirect, render
-from outbound_chat.http.ui.view import problem_page, router
+from outbound_chat.http.ui.view import EXPECTED_OF_PAGES, problem_of_page, problem_page, router
 from outbound_chat.http.wire.codes import ProblemCode
-from outbound_chat.http.wire.problems import EXPECTED, Problem, problem_of
+from outbound_chat.http.wire.problems import EXPECTED, Problem
 
 TYPES = {"css": "text/css", "js": "text/javascript", "LICENSE": "text/plain"}
 MOST_BYTES = 4_096
@@ -28,8 +28,8 @@ async def login(request: Request) -> Response:
             to = str(fields.get("next", ""))
             session = await begin(request, str(fields.get("key", "")).strip())
             return redirect(request, to, cookie=session_cookie(request, session))
-    except EXPECTED as error:
-        problem = problem_of(error)
+    except EXPECTED_OF_PAGES as error:
+        problem = problem_of_page(error)
     status = problem.status if problem else 200
     return render(request, "login.html", {"problem": problem, "next": to}, status=status)
 

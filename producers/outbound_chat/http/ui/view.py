@@ -26,6 +26,7 @@ from outbound_chat.model.errors import InvalidJob, InvalidNumbers
 T = TypeVar("T")
 router = APIRouter(prefix="/ui", include_in_schema=False)
 SAFE = frozenset({"GET", "HEAD"})
+EXPECTED_OF_PAGES = (*EXPECTED, HTTPException)
 MOST_FIELDS, MOST_UPLOADED, PART = 100, 100_000_000, 65_536
 
 NAV = (
@@ -124,13 +125,16 @@ class View:
 
     def render(self, template: str, **data: Any) -> Response:
         """Returns the page. `errors`: what is wrong with the form, by field."""
-        menu = [(path, title) for path, title, scope, whole in NAV if self.may(scope) and self.whole >= whole]
         status = 400 if data.get("errors") else 200
-        return render(self.request, template, {"view": self, "menu": menu, "nav": NAV, **data}, status=status)
+        return render(self.request, template, {"view": self, "menu": self.menu(), "nav": NAV, **data}, status=status)
 
     def done(self, to: str, done: str = "", number: int = 0) -> Response:
         """Leads to a page after an action. `done`: a key of `DONE`, what the page says; `number`: what `{n}` means."""
         return redirect(self.request, to, done, number)
+
+    def menu(self) -> list[tuple[str, str]]:
+        """Returns the path and title of each page that the key may see."""
+        return [(path, title) for path, title, scope, whole in NAV if self.may(scope) and self.whole >= whole]
 
 
 Page = Callable[[View], Awaitable[Response]]
@@ -141,15 +145,18 @@ def page(path: str, scope: Scope, *, method: str = "GET") -> Callable[[Page], Pa
 
     def register(function: Page) -> Page:
         async def endpoint(request: Request) -> Response:
+            view = None
             try:
                 refuse_cross_site(request)
                 principal = await authenticate_page(request)
+                view = View(request, principal, ScopedClient(service_of(request).client, principal.restrictions))
+                if not path and (menu := view.menu()) and menu[0][0]:  # not everybody may see the overview
+                    return view.done(menu[0][0])
                 if scope not in principal.scopes:
                     raise Problem(ProblemCode.FORBIDDEN, f'The API key does not have the scope "{scope}".')
-                scoped = ScopedClient(service_of(request).client, principal.restrictions)
-                return await function(View(request, principal, scoped))
-            except (*EXPECTED, HTTPException) as error:
-                return problem_page(request, error)
+                return await function(view)
+            except EXPECTED_OF_PAGES as error:
+                return problem_page(request, error, view)
             finally:
                 await request.close()
 
@@ -159,15 +166,22 @@ def page(path: str, scope: Scope, *, method: str = "GET") -> Callable[[Page], Pa
     return register
 
 
-def problem_page(request: Request, error: Exception) -> Response:
-    """Returns the page for an error; leads to the login if a key is missing."""
-    if isinstance(error, HTTPException):  # of Starlette's reader of forms
-        error = Problem(ProblemCode.INVALID_REQUEST, str(error.detail))
-    problem = problem_of(error)
+def problem_of_page(error: Exception) -> Problem:
+    """Returns the problem for an error; one of `HTTPException`, which Starlette's reader of forms raises."""
+    return (
+        Problem(ProblemCode.INVALID_REQUEST, str(error.detail))
+        if isinstance(error, HTTPException)
+        else problem_of(error)
+    )
+
+
+def problem_page(request: Request, error: Exception, view: View | None = None) -> Response:
+    """Returns the page for an error, with the menu of `view`; leads to the login if a key is missing."""
+    problem = problem_of_page(error)
     if problem.code is ProblemCode.UNAUTHORIZED and not request.headers.get("hx-request"):
         path = path_of(request)[len("/ui/") :] if request.method in SAFE else ""
         return redirect(request, f"login?next={path}" if path else "login")
-    data = {"problem": problem, "title": TITLES[problem.code][1]}
+    data = {"problem": problem, "title": TITLES[problem.code][1], "view": view, "menu": view.menu() if view else ()}
     response = render(request, "problem.html", data, status=problem.status)
     response.headers.update(problem.headers)
     return response

@@ -37,6 +37,11 @@ from outbound_chat.notices import Notices
 from outbound_chat.rows import UnusableFile
 
 MEDIA_TYPE = "application/problem+json"
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Of all problems, since some are an answer to a browser that asked for a page."""
 _RETRY = {"Retry-After": "5"}
 notices = Notices(logging.getLogger("outbound_chat.http"))
 """Faults outside of this process."""
@@ -81,7 +86,8 @@ class Problem(Exception):
 
     def response(self, root_path: str = "") -> Response:
         """Returns the response."""
-        return Response(to_json(self.body(root_path)), self.status, headers=self.headers, media_type=MEDIA_TYPE)
+        headers = {**_HEADERS, **self.headers}
+        return Response(to_json(self.body(root_path)), self.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 EXPECTED = (Problem, OutboundChatError, SettingsError)

@@ -63,7 +63,7 @@ async def send(view: View) -> Response:  # noqa: C901  # two forms, and each is 
                     to = f"batches/{receipt.id}" if is_file else f"jobs/{receipt.id}-1"
                     return view.done(to, "repeated" if receipt.repeated else "sent", receipt.accepted)
             if "checked" in form:
-                errors["Not sent:"] = "the form or the file has changed, or every row was refused. Look again."
+                errors["Not sent"] = "the form or the file has changed, or every row was refused. Look again."
             found = {"flight": await given_to(batches.preflight), "faults": faults.faults, "checked": checked}
             found["earlier"] = await batches.earlier(keyed) if is_file else ()
     except InvalidJob as error:

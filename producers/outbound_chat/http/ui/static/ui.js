@@ -15,7 +15,7 @@ function localize(root) {
 // Renews the part of the page that changes. The next poll begins a second after the last has ended, so a slow server
 // gets fewer; hidden and paused pages ask nothing.
 const POLL_MS = 1000;
-const live = document.querySelector("#live");
+const [live, above] = ["#live", "#above"].map((id) => document.querySelector(id));
 const updates = document.querySelector("#updates");
 const pause = updates?.querySelector("button");
 let timer = 0;
@@ -31,7 +31,11 @@ async function poll() {
     if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     localize(page);
-    Idiomorph.morph(live, page.querySelector("#live").innerHTML, { morphStyle: "innerHTML", ignoreActiveValue: true });
+    // What is offered changes too, but never while somebody fills it in.
+    for (const id of above.querySelector("[open], .filter") ? ["#live"] : ["#live", "#above"]) {
+      const [old, now] = [document, page].map((one) => one.querySelector(id));
+      Idiomorph.morph(old, now.innerHTML, { morphStyle: "innerHTML", ignoreActiveValue: true });
+    }
     if (whole) draw(page);
     say.textContent = "";
   } catch (error) {
