@@ -284,7 +284,7 @@ COMMANDS: dict[str, Callable[[World], str]] = {
     "webhooks replay": World.dead_webhook,
     "webhooks secret": lambda _: "",
     "new-key": lambda _: "",
-    "ui": lambda _: "--print",
+    "ui": lambda _: "",
     "encryption-keys": lambda _: "",
     "rewrite-suppressed": lambda _: "",
     "audit": lambda _: "",

@@ -58,9 +58,7 @@ def test_the_charts_are_tables_of_one_budget(two_budgets: Service) -> None:
     with redis.Redis.from_url(two_budgets.stack.server.url) as server:
         for passed, sent in ((0, 10), (1, 1_244)):
             numbers = (minute + passed, 2_000 * passed, 1_300 * passed, sent, 0, 0, 0)
-            server.setrange(
-                "oc:{other}:history", (minute + passed) % 4320 * 56, "".join(f"{one:08x}" for one in numbers)
-            )
+            server.lpush("oc:{other}:history", " ".join(map(str, numbers)))
 
     of_other, of_main = (text_of(two_budgets, f"/ui?budget={name}") for name in ("other", "main"))
 
