@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import httpx
 
@@ -24,7 +24,9 @@ from tests.http.conftest import Service, start_service
 from tests.support.harness import number, running_harness
 
 LIVE = ("", "batches", "batches/{batch}")
-POLL_SECONDS = 2.0
+Rates: TypeAlias = tuple[float, float]
+"""Commands that Redis got, and answers that viewers got, a second."""
+POLL_SECONDS = 1.0
 """A page asks again so long after its last answer."""
 MOST_RATIO = 1.2
 SIGNED_OUT = ("login",)
@@ -62,27 +64,31 @@ def commands(redis: Any) -> int:
     return sum(stats["calls"] for name, stats in redis.info("commandstats").items() if name != "cmdstat_info")
 
 
-async def look(service: Service, path: str, cookies: dict[str, str], viewers: int, seconds: float) -> None:
-    """So many people look at a page for a while, each from a browser of its own."""
-    ends = time.monotonic() + seconds
+async def look(service: Service, path: str, cookies: dict[str, str], viewers: int, seconds: float) -> int:
+    """So many people look at a page for a while, each from a browser of its own; how many answers they got."""
+    ends, answers = time.monotonic() + seconds, 0
 
     async def viewer(place: int) -> None:
+        nonlocal answers
         async with httpx.AsyncClient(base_url=service.url, cookies=cookies, timeout=60) as http:
             await asyncio.sleep(POLL_SECONDS * place / viewers)
             while time.monotonic() < ends:
                 (await http.get(f"/ui/{path}".removesuffix("/"), headers={"HX-Request": "true"})).raise_for_status()
+                answers += 1
                 await asyncio.sleep(POLL_SECONDS)
 
     await asyncio.gather(asyncio.sleep(seconds), *map(viewer, range(viewers)))
+    return answers
 
 
-def measure_viewers(report: Report, paths: Iterable[str], rate: Callable[[str, int], float], viewers: int) -> None:
-    """Commands a second of one viewer and of many; `rate` measures them for a page and so many viewers."""
-    nobody = rate("", 0)
+def measure_viewers(report: Report, paths: Iterable[str], rates: Callable[[str, int], Rates], viewers: int) -> None:
+    """Commands a second of one viewer and of many; `rates` measures them for a page and so many viewers."""
+    nobody, _ = rates("", 0)
     for path in paths:
-        one, many = rate(path, 1) - nobody, rate(path, viewers) - nobody
+        (one, few), (many, answers) = rates(path, 1), rates(path, viewers)
+        one, many = one - nobody, many - nobody
         row: dict[str, Figure] = {"page": f"/ui/{path}", "one": one, f"{viewers}": many, "ratio": many / one}
-        report.row(VIEWERS_TABLE, row | {"nobody": nobody})
+        report.row(VIEWERS_TABLE, row | {"nobody": nobody, "answers to one": few, f"to {viewers}": answers})
         report.hold(f"commands of {viewers} viewers of /ui/{path} / of one", many / one, most=MOST_RATIO)
 
 
@@ -136,12 +142,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             cookies = signed_in(service, token)
             with Store(stack.server.url) as store:
 
-                def rate(path: str, viewers: int) -> float:
+                def rates(path: str, viewers: int) -> Rates:
                     before, start = commands(store.redis), time.monotonic()
-                    asyncio.run(look(service, path, cookies, viewers, options.seconds))
-                    return (commands(store.redis) - before) / (time.monotonic() - start)
+                    answers = asyncio.run(look(service, path, cookies, viewers, options.seconds))
+                    taken = time.monotonic() - start
+                    return (commands(store.redis) - before) / taken, answers / taken
 
-                measure_viewers(report, live, rate, options.viewers)
+                measure_viewers(report, live, rates, options.viewers)
 
     run(report, measure, options.json)
 

@@ -31,16 +31,16 @@ RATE, BURST, MOST_CHATS = 8.0, 20, 500
 MOST_BYTES = 150_000
 TEXT = "Your appointment is tomorrow at ten o'clock."
 
-PICTURES: Mapping[str, tuple[str, str]] = {
-    "overview": ("", "light"),
-    "overview-dark": ("", "dark"),
-    "batches": ("batches", "light"),
-    "batch": ("batches/{campaign}", "light"),
-    "job": ("jobs/{failed}", "light"),
-    "dead": ("dead", "light"),
-    "upload": ("upload", "light"),
+PICTURES: Mapping[str, str] = {
+    "overview-light": "",
+    "overview-dark": "",
+    "batch-light": "batches/{campaign}",
+    "job-light": "jobs/{failed}",
+    "upload-light": "upload",
 }
-"""The name of each file: the path of its page, and the scheme of its colors."""
+"""The name of each file, with the scheme of its colors, and the path of its page."""
+WRONG = {41: "+1202", 57: "", 63: "0151 2345"}
+"""By line of the file that is checked: what stands there for a number."""
 
 
 class Campaigns:
@@ -95,10 +95,20 @@ def running_campaigns(folder: Path) -> Iterator[tuple[Service, Campaigns]]:
         yield service, Campaigns(stack.chat())
 
 
-def take(tab: "Page", url: str, name: str, scheme: str) -> None:
-    """Takes a picture, once the charts are drawn."""
-    tab.emulate_media(color_scheme=scheme)
-    tab.goto(url, wait_until="networkidle")
+def check_file(tab: "Page", folder: Path) -> None:
+    """Has a file checked that has some wrong rows."""
+    path = folder / "spring-offer.csv"
+    rows = (f"{WRONG.get(line, number(900_000 + line))},{['Ana', 'Bo', 'Cem'][line % 3]}" for line in range(2, 802))
+    path.write_text("\n".join(("to,first_name", *rows)), encoding="utf-8")
+    tab.get_by_label("CSV file").set_input_files(path)
+    tab.get_by_label("Sender").select_option("support")
+    tab.get_by_label("Text of all rows").fill("Hello {first_name|there}, our spring offer ends on Friday.")
+    tab.get_by_role("button", name="Check the file").click()
+    tab.get_by_role("button", name="Send 797 messages").scroll_into_view_if_needed()
+
+
+def take(tab: "Page", name: str) -> None:
+    """Takes a picture."""
     path = IMAGES / f"{name}.png"
     tab.screenshot(path=path, animations="disabled")
     size = path.stat().st_size
@@ -122,9 +132,13 @@ def main() -> None:
         campaigns.run(minutes)
         session = sign_in(browser, service.url, make_tokens(service.stack)["all"])
         with watched_tab(browser, service.url, storage_state=session, viewport=SIZE) as tab:
-            for name, (path, scheme) in PICTURES.items():
+            for name, path in PICTURES.items():
+                tab.emulate_media(color_scheme="dark" if name.endswith("dark") else "light")
                 where = path.format_map(campaigns.ids)
-                take(tab, f"{service.url}/ui/{where}".removesuffix("/"), name, scheme)
+                tab.goto(f"{service.url}/ui/{where}".removesuffix("/"), wait_until="networkidle")
+                if path == "upload":
+                    check_file(tab, Path(folder))
+                take(tab, name)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ class Answer(NamedTuple):
     status: int
     headers: dict[str, str]
     body: Any
+    """What the JSON says, or else the text."""
 
 
 class App:
@@ -54,7 +55,9 @@ class App:
         if self._token:
             headers["authorization"] = f"Bearer {self._token}"
         scope: dict[str, Any] = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method}
-        scope |= {"path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "scheme": "http"}
+        path, _, query = path.partition("?")
+        scope |= {"path": path, "raw_path": path.encode(), "query_string": query.encode()}
+        scope |= {"root_path": "", "scheme": "http"}
         scope |= {"client": None, "headers": [(name.encode(), value.encode()) for name, value in headers.items()]}
         coming: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
         came: list[dict[str, Any]] = []
@@ -70,7 +73,8 @@ class App:
         await self._app(scope, receive, send)  # type: ignore[arg-type]  # plain dicts, as servers give
         found = b"".join(message.get("body", b"") for message in came[1:])
         told = {name.decode(): value.decode() for name, value in came[0]["headers"]}
-        return Answer(came[0]["status"], told, json.loads(found))
+        is_json = "json" in told.get("content-type", "")
+        return Answer(came[0]["status"], told, json.loads(found) if is_json else found.decode())
 
 
 @contextmanager

@@ -102,6 +102,12 @@ class ScopedWebhooks(Scoped):
                 break
         return found[skip:]
 
+    async def newest_dead(self, budget: str | None, limit: int) -> list[DeadWebhook]:
+        """Returns those of the newest dead webhooks of a budget that the key may see: its cost is fixed."""
+        page = await self._client.dead_webhooks(budget=self._restrictions.budget(budget), limit=limit)
+        seen = await self._seen([one.id for one in page]) if self._restrictions.any else {one.id for one in page}
+        return [one for one in page if one.id in seen]
+
     async def replay(self, ids: Sequence[str]) -> dict[str, bool]:
         """Posts webhooks that the key may see again; returns for each id whether it was a dead webhook."""
         async with self.audited("replay_webhooks", f"{len(ids)} webhooks"):
@@ -135,9 +141,8 @@ class ScopedWebhooks(Scoped):
         of = {id_: ".".join(id_.split(".")[:2]) for id_ in ids}
         jobs = await self._client.statuses([of[id_] for id_ in ids if not id_.endswith(f".{FINISHED}")])
         shown = {job_id for job_id, job in jobs.items() if job and self._restrictions.show(job)}
-        for id_ in ids:
-            if id_.endswith(f".{FINISHED}") and await self._batches.shows(of[id_]):
-                shown.add(of[id_])
+        batches = [of[id_] for id_ in ids if id_.endswith(f".{FINISHED}")]
+        shown |= set(compress(batches, await gather(*map(self._batches.shows, batches))))
         return {id_ for id_ in ids if of[id_] in shown}
 
 

@@ -26,7 +26,7 @@ async def webhooks(view: View) -> Response:
     budget, shown = view.chosen()["budget"], view.scoped.webhooks
     hosts = await view.shared("webhook hosts", view.scoped.unrestricted.webhook_hosts) if view.whole else ()
     # A poll renews the hosts only.
-    dead = () if "hx-request" in view.request.headers else await shown.dead(budget, skip=0, limit=NEWEST_WEBHOOKS)
+    dead = () if "hx-request" in view.request.headers else await shown.newest_dead(budget, NEWEST_WEBHOOKS)
     return view.render("webhooks.html", hosts=hosts, dead=dead, budget=budget, newest=NEWEST_WEBHOOKS)
 
 
