@@ -27,6 +27,7 @@ TAKEN = {
     "each_dead_letter": "DeadFilter",
     "replay": "ReplayOptions",
     "replay_all": "DeadFilter",
+    "start_replay": "DeadFilter",
     "hold": "HoldTarget",
     "release": "HoldTarget",
 }
