@@ -4,6 +4,7 @@ It sends for some minutes first, so that the charts have something to show. Look
 """
 
 import argparse
+import math
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -26,19 +27,21 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-SIZE = {"width": 1280, "height": 800}
+WIDTH = 1280
 RATE, BURST, MOST_CHATS = 8.0, 20, 500
+EVERY_SECONDS = 15
+UNDER_WAY_SECONDS = 60
 MOST_BYTES = 150_000
 TEXT = "Your appointment is tomorrow at ten o'clock."
 
-PICTURES: Mapping[str, str] = {
-    "overview-light": "",
-    "overview-dark": "",
-    "batch-light": "batches/{campaign}",
-    "job-light": "jobs/{failed}",
-    "upload-light": "upload",
+PICTURES: Mapping[str, tuple[str, int]] = {
+    "overview-light": ("", 980),
+    "overview-dark": ("", 980),
+    "batch-light": ("batches/{campaign}", 700),
+    "job-light": ("jobs/{failed}", 640),
+    "upload-light": ("upload", 900),
 }
-"""The name of each file, with the scheme of its colors, and the path of its page."""
+"""The name of each file, with the scheme of its colors: the path of its page, and its height in pixels."""
 WRONG = {41: "+1202", 57: "", 63: "0151 2345"}
 """By line of the file that is checked: what stands there for a number."""
 
@@ -53,7 +56,7 @@ class Campaigns:
 
     def enqueue(self, name: str, tenant: str, size: int, *more: str, **options: Any) -> str:
         """Enqueues a batch to so many new numbers, and to `more`; its id."""
-        rows = [{"to": to} for to in [*(next(self._numbers) for _ in range(size)), *more]]
+        rows = [{"to": to} for to in [*more, *(next(self._numbers) for _ in range(size))]]
         return self._chat.enqueue_batch(rows, sender="support", name=name, tenant=tenant, text=TEXT, **options).id
 
     def begin(self) -> None:
@@ -69,12 +72,14 @@ class Campaigns:
         self._chat.enqueue(sender="support", to=next(self._numbers), text=TEXT, send_at=tomorrow)
 
     def run(self, minutes: float) -> None:
-        """More than can be sent in that time, so that the last pictures show it under way."""
-        size = int(RATE * 60 * (minutes + 2))
-        self.ids["campaign"] = self.enqueue("autumn-offer.csv", "shop", size // 2)
-        self.enqueue("parcels-monday.csv", "logistics", size // 4)
-        self.enqueue("appointments.csv", "clinic", size // 8, INVALID)
-        time.sleep(minutes * 60)
+        """Batches about as fast as they are sent, then one that is under way in the pictures."""
+        steps = int(minutes * 60 / EVERY_SECONDS)
+        for step in range(steps):
+            if step == steps - UNDER_WAY_SECONDS // EVERY_SECONDS:
+                self.ids["campaign"] = self.enqueue("autumn-offer.csv", "shop", 600, INVALID, INVALID)
+            size = RATE * EVERY_SECONDS * (0.85 + 0.3 * math.sin(step / 4))
+            self.enqueue(f"parcels-{step + 1}.csv", "logistics", int(size))
+            time.sleep(EVERY_SECONDS)
 
 
 @contextmanager
@@ -120,7 +125,7 @@ def take(tab: "Page", name: str) -> None:
 def main() -> None:
     """Runs the stack and takes all pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=5.0, help="how long to send before (%(default)g)")
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long to send before (%(default)g)")
     minutes: float = parser.parse_args().minutes
     IMAGES.mkdir(exist_ok=True)
     with (
@@ -131,8 +136,9 @@ def main() -> None:
         campaigns.begin()
         campaigns.run(minutes)
         session = sign_in(browser, service.url, make_tokens(service.stack)["all"])
-        with watched_tab(browser, service.url, storage_state=session, viewport=SIZE) as tab:
-            for name, path in PICTURES.items():
+        with watched_tab(browser, service.url, storage_state=session) as tab:
+            for name, (path, height) in PICTURES.items():
+                tab.set_viewport_size({"width": WIDTH, "height": height})
                 tab.emulate_media(color_scheme="dark" if name.endswith("dark") else "light")
                 where = path.format_map(campaigns.ids)
                 tab.goto(f"{service.url}/ui/{where}".removesuffix("/"), wait_until="networkidle")
