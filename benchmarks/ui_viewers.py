@@ -28,6 +28,8 @@ Rates: TypeAlias = tuple[float, float]
 """Commands that Redis got, and answers that viewers got, a second."""
 POLL_SECONDS = 1.0
 """A page asks again so long after its last answer."""
+SHARED_SECONDS = 1.1
+"""What a page has read is shared for a second."""
 MOST_RATIO = 1.2
 SIGNED_OUT = ("login",)
 
@@ -93,10 +95,14 @@ def measure_viewers(report: Report, paths: Iterable[str], rates: Callable[[str, 
 
 
 def measure_pages(report: Report, service: Service, paths: Iterable[str], headers: dict[str, str], rounds: int) -> None:
-    """Times of pages and of a plain status request, in turn, so that a busy machine strikes all."""
+    """Times of pages and of a plain status request, in turn, so that a busy machine strikes all.
+
+    Between the rounds, everything is forgotten that viewers share.
+    """
     taken: dict[str, list[float]] = {path: [] for path in paths}
     with service.client() as http:
         for _ in range(rounds):
+            time.sleep(SHARED_SECONDS)
             for path, times in taken.items():
                 began = time.perf_counter()
                 http.get(path, headers=headers).raise_for_status()
