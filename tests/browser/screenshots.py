@@ -35,8 +35,8 @@ MOST_BYTES = 150_000
 TEXT = "Your appointment is tomorrow at ten o'clock."
 
 PICTURES: Mapping[str, tuple[str, int]] = {
-    "overview-light": ("", 980),
-    "overview-dark": ("", 980),
+    "overview-light": ("", 930),
+    "overview-dark": ("", 930),
     "batch-light": ("batches/{campaign}", 700),
     "job-light": ("jobs/{failed}", 640),
     "upload-light": ("upload", 900),
