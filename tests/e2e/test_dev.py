@@ -252,7 +252,7 @@ def test_json_is_one_line_with_the_addresses(stack: Harness) -> None:
 
     assert sent.returncode == 0, sent.stderr
     assert addresses["senders"] == ["demo", "demo-whatsapp", BROKEN]
-    shown = stack.run("ui", "--print")
+    shown = stack.run("ui", environment={"BROWSER": "/nosuch/browser", "PATH": "/nosuch"})
     assert (shown.returncode, shown.stdout.strip()) == (0, addresses["dashboard_url"])
     assert addresses["inbox_url"] == f"{addresses['sandbox_url']}/inbox"
     assert number(1) not in stack.logs()
