@@ -98,13 +98,13 @@ def test_a_batch_is_held_and_cancelled(visit: Visit, seed: Seed) -> None:
     batch = seed.chat.enqueue_batch(rows, sender="support", name="wrong text").id
     tab = visit(f"batches/{batch}")
     question = confirm(tab, "Hold…")
-    expect(question).to_contain_text("have not ended: 1.")
+    expect(question).to_contain_text("1 job not yet ended")
     question.get_by_label("Reason").fill("the price is wrong")
     question.get_by_role("button").click()
     expect(tab.locator("#live")).to_contain_text("the price is wrong")
 
     question = confirm(tab, "Cancel…")
-    expect(question).to_contain_text("never sent: up to 1.")
+    expect(question).to_contain_text("At most 1 message will never be sent")
     question.get_by_role("button").click()
     expect(tab.locator("#live")).to_contain_text("cancelled")
     assert seed.chat.batch(batch).counts[JobState.CANCELLED] == 1
