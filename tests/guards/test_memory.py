@@ -40,7 +40,8 @@ def _weight(side: Side) -> int:
     with side.redis.pipeline(transaction=False) as pipe:
         for name in names:
             pipe.memory_usage(name, samples=0)
-        of_keys = sum(pipe.execute())
+        # A key whose time is over since it was listed, such as the memory of a claim, weighs nothing.
+        of_keys = sum(size or 0 for size in pipe.execute())
     return int(of_keys + side.redis.memory_stats()["overhead.db.hashtable.lut"])
 
 
