@@ -111,3 +111,14 @@ def clocked(bare_clocked: ClockedLedger) -> ClockedLedger:
     """The same, whose budget has calls in plenty."""
     bare_clocked.configure()
     return bare_clocked
+
+
+@pytest.fixture
+def spoiled(standalone: Store) -> Iterator[Ledger]:
+    """A ledger whose keys need not be in order at the end."""
+    port = standalone.redis.get_connection_kwargs()["port"]
+    with redis.Redis(port=port, decode_responses=True, encoding_errors="replace") as client:
+        client.flushall()
+        ledger = Ledger(standalone, client)
+        ledger.configure()
+        yield ledger

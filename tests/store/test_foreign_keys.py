@@ -1,14 +1,11 @@
 """Keys that another program wrote over: what they told is lost or stands still; nobody else's jobs do."""
 
-from collections.abc import Iterator
-
 import pytest
-import redis
 
 from outbound_chat import OutboundChat
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.lanes import Lane
-from outbound_chat.store import Store, inspection, scripts
+from outbound_chat.store import inspection, scripts
 from tests.support.harness import sender
 
 from .conftest import PREFIX
@@ -18,14 +15,9 @@ GARBAGE = ("text", "list", "hash", "broken")
 
 
 @pytest.fixture
-def ledger(standalone: Store) -> Iterator[Ledger]:
-    """A ledger whose keys need not be in order at the end: the tests bring them out of it."""
-    port = standalone.redis.get_connection_kwargs()["port"]
-    with redis.Redis(port=port, decode_responses=True, encoding_errors="replace") as client:
-        client.flushall()
-        ledger = Ledger(standalone, client)
-        ledger.configure()
-        yield ledger
+def ledger(spoiled: Ledger) -> Ledger:
+    """The tests bring its keys out of order."""
+    return spoiled
 
 
 def overwrite(ledger: Ledger, name: str, kind: str) -> None:

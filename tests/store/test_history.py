@@ -1,16 +1,14 @@
 """What a budget did over time, and the counters that charts and metrics share."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-import redis
 
 from outbound_chat import History, HistoryPoint, OutboundChat
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.operations import BudgetStatus
 from outbound_chat.model.times import to_ms
-from outbound_chat.store import Store, scripts
+from outbound_chat.store import scripts
 from tests.support.harness import sender
 
 from .clocked import ClockedLedger
@@ -271,17 +269,6 @@ def test_what_is_wrong_is_counted(ledger: ClockedLedger) -> None:
     assert found.dead == {"failed": {"refused": 2, "not_found": 1}}
     assert (found.faults, found.skewed_workers) == ({"lane": 2, "counts": 1}, 1)
     ledger.redis.delete(ledger.key("faults"))
-
-
-@pytest.fixture
-def spoiled(standalone: Store) -> Iterator[Ledger]:
-    """A ledger whose keys need not be in order at the end."""
-    port = standalone.redis.get_connection_kwargs()["port"]
-    with redis.Redis(port=port, decode_responses=True, encoding_errors="replace") as client:
-        client.flushall()
-        ledger = Ledger(standalone, client)
-        ledger.configure()
-        yield ledger
 
 
 @pytest.mark.parametrize(

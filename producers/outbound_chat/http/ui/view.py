@@ -150,7 +150,7 @@ def page(path: str, scope: Scope, *, method: str = "GET") -> Callable[[Page], Pa
                 refuse_cross_site(request)
                 principal = await authenticate_page(request)
                 view = View(request, principal, ScopedClient(service_of(request).client, principal.restrictions))
-                if not path and (menu := view.menu()) and menu[0][0]:  # not everybody may see the overview
+                if not path.strip("/") and (menu := view.menu()) and menu[0][0]:  # not everybody may see the overview
                     return view.done(menu[0][0])
                 if scope not in principal.scopes:
                     raise Problem(ProblemCode.FORBIDDEN, f'The API key does not have the scope "{scope}".')

@@ -18,9 +18,7 @@ HISTORY_SECONDS = 15.0
 @page("", Scope.READ)
 @page("/", Scope.READ)
 async def overview(view: View) -> Response:
-    """Shows all budgets. A key with restrictions sees its batches instead."""
-    if not view.whole:
-        return view.done("batches")
+    """Shows all budgets. Who may not see them all is led to another page before."""
     budgets = await view.shared("budgets", view.scoped.unrestricted.budgets)
     last_hours = {one.name: await _history(view, one.name, *CHARTS[0][1:]) for one in budgets}
     chosen = view.query.get("budget", budgets[0].name)
