@@ -157,6 +157,13 @@ def test_who_may_only_read_is_offered_nothing_else(service: Service, operator: h
             assert reader.post(f"/ui/{path}", data={"replay": "1"}).status_code == 403
 
 
+def test_a_key_that_may_only_enqueue_is_led_to_its_first_page(service: Service) -> None:
+    with _client(service, scopes=("enqueue",)) as sender:
+        found = [sender.get(path, follow_redirects=False) for path in ("/ui", "/ui/")]
+
+    assert [(one.status_code, one.headers["location"]) for one in found] == [(303, "ui/send"), (303, "../ui/send")]
+
+
 def test_a_tenant_sees_only_its_own(service: Service, operator: httpx.Client) -> None:
     _suppress(operator, 10)
     with _client(service, "--tenant", "mine") as mine:
