@@ -5,8 +5,6 @@ Calls of functions are counted: the same every time, where seconds differ by hal
 
 import json
 import time
-import tracemalloc
-from collections.abc import Callable
 
 import boto3
 import pytest
@@ -22,6 +20,7 @@ from outbound_chat_worker.pump.attempt import AttemptRunner
 from outbound_chat_worker.runtime import Runtime
 from tests.guards.counting import fewest_python_calls, python_calls
 from tests.support.harness import Harness, number
+from tests.support.memory import least_peak
 
 ROWS = 500
 
@@ -48,19 +47,7 @@ def test_a_job_with_a_full_request_goes_in_with_few_more(chat: OutboundChat) -> 
     one = lambda: chat.enqueue(sender="support", **next(jobs))  # noqa: E731  # as above
     assert fewest_python_calls(one) <= 235
 
-    tracemalloc.start()
-    try:
-        least = min(_peak_bytes(one) for _ in range(5))
-    finally:
-        tracemalloc.stop()
-    assert least <= 6_500
-
-
-def _peak_bytes(work: Callable[[], object]) -> int:
-    before = tracemalloc.get_traced_memory()[0]
-    tracemalloc.reset_peak()
-    work()
-    return tracemalloc.get_traced_memory()[1] - before
+    assert least_peak(one, runs=5) <= 6_500
 
 
 @pytest.mark.parametrize(("is_full", "most"), [(False, 100), (True, 150)])
