@@ -70,6 +70,23 @@ def test_an_operator_looks_at_a_batch_and_exports_what_the_command_does(
     assert operator.get("/ui/batches/main.x/export").status_code == 404
 
 
+def test_a_batch_that_is_gone_once_it_was_listed_is_shown_without_a_prediction(
+    service: Service, operator: httpx.Client
+) -> None:
+    """Another program gives one a name that no id has, so that it can only be listed."""
+    batch = _batch(operator, 1, hold="wait")
+    with redis.Redis(port=service.stack.server.port) as server:
+        server.copy(f"oc:{{main}}:b:{batch.partition('.')[2]}", "oc:{main}:b:gone")
+        server.zadd("oc:{main}:open_batches", {"gone": 10**13})
+        listed = operator.get("/ui/batches?done=held")  # with it nothing is shared
+        server.zrem("oc:{main}:open_batches", "gone")
+        server.delete("oc:{main}:b:gone")
+
+    assert listed.status_code == 200, listed.text
+    assert "main.gone" in listed.text
+    assert batch in listed.text
+
+
 def test_an_operator_holds_releases_and_cancels_a_batch(operator: httpx.Client) -> None:
     operator.get(f"/v1/jobs/{_job(operator, 1)}", params={"wait": 60})  # without a worker that would be the reason
     batch = _batch(operator, 1, hold="not yet")
