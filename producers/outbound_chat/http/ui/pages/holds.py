@@ -30,7 +30,8 @@ async def holds(view: View) -> Response:
         except InvalidJob as error:
             errors |= faults_of(error)
     found = await view.shared("holds", view.scoped.holds.all)
-    return view.render("holds.html", holds=found, scopes=SCOPES, form=form, errors=errors)
+    offered = filter(view.principal.restrictions.has_some, SCOPES)
+    return view.render("holds.html", holds=found, scopes=list(offered), form=form, errors=errors)
 
 
 @page("/suppression", Scope.OPERATE, method="GET POST")
