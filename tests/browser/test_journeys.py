@@ -62,6 +62,11 @@ def test_from_a_file_to_the_export(visit: Visit, seed: Seed, campaign: Path) -> 
     expect(lines.first).to_be_visible()
     assert sorted(", ".join(lines.all_inner_texts()).split(", ")) == BAD_LINES
 
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="Download the rejected rows").click()
+    with Path(download.value.path()).open(encoding="utf-8-sig", newline="") as file:
+        assert [row["_line"] for row in csv.DictReader(file)] == BAD_LINES
+
     tab.get_by_role("button", name="Send 4 messages").click()
     tab.wait_for_url("**/ui/batches/*")
     batch = tab.url.rpartition("/")[2]

@@ -59,6 +59,7 @@ def test_a_suppression_list_is_read_in_pages(chat: OutboundChat) -> None:
     cursor = None
     while True:
         page = chat.suppressed_page(sender="support", cursor=cursor)
+        assert page.total == 700
         seen |= {entry.number for entry in page.numbers}
         cursor = page.cursor
         if cursor is None:

@@ -73,6 +73,18 @@ def test_a_limited_key_lists_its_own_and_no_cursor_names_another(listing: Servic
         problem(chat.get("/v1/batches", params={"sender": "support"}), 403, "forbidden")
 
 
+def test_a_batch_is_held_from_the_moment_of_the_hold_though_no_worker_ever_ran(listing: Service) -> None:
+    with _client(listing) as http:
+        held, other = _enqueue(http, sender="support", hold="wrong text"), _enqueue(http, sender="support")
+        listed = {batch["id"]: batch["held_by"] for page in _pages(http) for batch in page["batches"]}
+        for id_, reason in ((held, "a person holds the batch: wrong text"), (other, "no worker runs")):
+            assert (http.get(f"/v1/batches/{id_}").json()["held_by"], listed[id_]) == (reason, reason)
+        assert "held" in listing.stack.run("status", held).stdout
+        assert "Release" in http.get(f"/ui/batches/{held}").text
+        assert "Release" not in http.get(f"/ui/batches/{other}").text
+        assert http.post(f"/v1/batches/{held}/release").json()["held_by"] == "no worker runs"
+
+
 def test_a_wrong_page_is_refused(listing: Service) -> None:
     with _client(listing) as http:
         wrongs = {("cursor", "x"): "not_allowed", ("limit", "0"): "out_of_range", ("limit", "101"): "out_of_range"}

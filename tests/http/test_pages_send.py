@@ -3,11 +3,17 @@
 import html
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from starlette.requests import Request
 
+from outbound_chat.http.wire.row_streams import CSV_TYPE, RejectedRows, RowsBody
+from outbound_chat.http.wire.turns import HAS_GONE
+from outbound_chat.model.batches import Rejection
+from outbound_chat.rows import CsvReader, Form, Row, UnusableFile
 from tests.support.harness import number
 
 from .conftest import Service
@@ -48,6 +54,37 @@ def test_a_checked_file_shows_its_faults_by_line_and_a_preview_and_nothing_is_st
     assert "<script>" not in answer.text.partition("</head>")[2]
     assert "Send 3 messages" in answer.text
     assert kept(service.stack) == before
+
+
+def test_the_rejected_rows_of_a_checked_file_are_a_file_for_spreadsheets_and_nothing_is_stored(
+    service: Service, http: httpx.Client
+) -> None:
+    file = f'to;first;_note\n{number(1)};Ana;\n12;"=HYPERLINK(""x"")";a\n{number(2)};"Bo;";\n13;Cy;;many\n'
+    before = kept(service.stack)
+    assert "Download the rejected rows" in post(http, FORM, file).text
+    assert "Download the rejected rows" not in post(http, FORM, f"to,first\n{number(1)},Ana\n").text
+    answer = post(http, {**FORM, "rejects": "1"}, file)
+
+    assert answer.headers["content-disposition"] == 'attachment; filename="rejects.csv"'
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert answer.content.startswith(b'\xef\xbb\xbfto;first;_note;_line;_errors;_row\r\n"=""12""";"=""=HYPERLINK(')
+    reader = CsvReader()
+    reader.any_columns = True
+    first, second = (row.cells for row in (*reader.feed(answer.content), *reader.end()))
+    assert (first["to"], first["first"], first["_line"]) == ("12", '=HYPERLINK("x")', "3")
+    assert "[invalid_number]" in first["_errors"]
+    assert (second["to"], second["_line"], second["_row"]) == ("", "5", "13;Cy;;many")
+    assert "is required; choose one" in shown(post(http, {**FORM, "rejects": "1"}, None))
+    assert kept(service.stack) == before
+
+
+def test_too_many_rejected_rows_are_refused_before_they_fill_the_disk() -> None:
+    body, rows = RowsBody(Request({"type": "http", HAS_GONE: lambda: False}), CSV_TYPE, None, Form()), RejectedRows()
+    body.last = Row(1, 2, {"to": "x" * 1_000_000})
+    body.reader.columns = ["to"]
+    with closing(rows), pytest.raises(UnusableFile, match="100,000,000 bytes"):  # noqa: PT012  # one of them is too many
+        for row in range(101):
+            rows.add(Rejection(row, ()), body)
 
 
 def test_a_file_is_sent_once_however_often_the_button_is_pressed(service: Service, http: httpx.Client) -> None:
@@ -142,7 +179,7 @@ def test_a_message_is_checked_then_sent_once(http: httpx.Client) -> None:
     assert "Not sent" in shown(changed)
 
 
-def test_a_wrong_number_is_named_with_its_field(http: httpx.Client) -> None:
+def test_a_wrong_rowis_named_with_its_field(http: httpx.Client) -> None:
     answer = http.post("/ui/send", data={"sender": "support", "to": "12", "text": "Hello"})
 
     assert "0 accepted, 1 rejected" in shown(answer)

@@ -17,7 +17,8 @@ def post(http: httpx.Client, path: str = "", **form: str) -> httpx.Response:
 def test_numbers_are_added_found_and_removed(http: httpx.Client) -> None:
     added = post(http, "/add", numbers=f"{number(1)}\r\n{number(2)}\r\n", reason="<b>said STOP</b>")
     assert added.status_code == 303
-    assert added.headers["location"].endswith("suppression?done=added&n=2")
+    assert added.headers["location"].endswith("suppression?sender=support&done=added&n=2")
+    assert "Numbers on the list of support: 2." in shown(http.get(f"/ui/{added.headers['location']}"))
 
     found = post(http, numbers=f"{number(1)}\n{number(3)}")
     assert number(1) in shown(found)
@@ -26,6 +27,7 @@ def test_numbers_are_added_found_and_removed(http: httpx.Client) -> None:
     assert "None of these" in shown(post(http, numbers=number(3)))
 
     assert post(http, "/remove", numbers=number(1)).headers["location"].endswith("done=removed&n=1")
+    assert "Numbers on the list of support: 1." in shown(post(http, numbers=number(1)))
     assert "None of these" in shown(post(http, numbers=number(1)))
 
 
@@ -36,6 +38,7 @@ def test_a_file_is_imported_and_wrong_numbers_are_named_while_the_others_are_tak
 
     assert answer.status_code == 400
     assert "numbers.#3: must be" in shown(answer)
+    assert "Numbers on the list of support: " in shown(answer)
     for taken in (number(11), number(12), number(13)):
         assert taken in shown(post(http, numbers=taken))
 

@@ -1,5 +1,6 @@
 """The pages of batches, jobs, dead letters, bulk actions and holds: who sees what, and what their forms do."""
 
+import re
 from collections.abc import Iterator
 from html import unescape
 from typing import Any
@@ -68,6 +69,23 @@ def test_an_operator_looks_at_a_batch_and_exports_what_the_command_does(
     assert export.text == service.stack.run("export", batch).stdout
     assert operator.get(f"/ui/batches/{batch}/export?state=failed").text.count("\n") == 2
     assert operator.get("/ui/batches/main.x/export").status_code == 404
+
+
+def test_a_batch_that_is_gone_once_it_was_listed_is_shown_without_a_prediction(
+    service: Service, operator: httpx.Client
+) -> None:
+    """Another program gives one a name that no id has, so that it can only be listed."""
+    batch = _batch(operator, 1, hold="wait")
+    with redis.Redis(port=service.stack.server.port) as server:
+        server.copy(f"oc:{{main}}:b:{batch.partition('.')[2]}", "oc:{main}:b:gone")
+        server.zadd("oc:{main}:open_batches", {"gone": 10**13})
+        listed = operator.get("/ui/batches?done=held")  # with it nothing is shared
+        server.zrem("oc:{main}:open_batches", "gone")
+        server.delete("oc:{main}:b:gone")
+
+    assert listed.status_code == 200, listed.text
+    assert "main.gone" in listed.text
+    assert batch in listed.text
 
 
 def test_an_operator_holds_releases_and_cancels_a_batch(operator: httpx.Client) -> None:
@@ -146,6 +164,16 @@ def test_dead_letters_are_replayed_by_code_in_the_background(operator: httpx.Cli
     assert operator.post("/ui/actions/none/stop").status_code == 404
 
 
+def test_a_replay_of_all_dead_letters_names_a_filter_or_says_so(operator: httpx.Client) -> None:
+    before = operator.get("/v1/actions").json()
+    refused = operator.post("/ui/dead/replay", data={"budget": "main", "state": " "})
+
+    assert refused.status_code == 400
+    assert "or say all" in refused.text
+    assert operator.get("/v1/actions").json() == before
+    assert operator.post("/ui/dead/replay", data={"budget": "main", "all": "1"}).url.path == "/ui/actions"
+
+
 def test_who_may_only_read_is_offered_nothing_else(service: Service, operator: httpx.Client) -> None:
     batch, job = _batch(operator, 9, hold="wait"), _job(operator, 9, tenant="acme")
     with _client(service, scopes=("read",)) as reader:
@@ -181,6 +209,37 @@ def test_a_tenant_sees_only_its_own(service: Service, operator: httpx.Client) ->
         assert theirs not in mine.get("/ui/batches").text
         assert "theirs" not in mine.get("/ui/holds").text + mine.get("/ui/actions").text
         assert mine.post("/ui/find", data={"id": theirs}).url.path == "/ui/find"
+
+
+@pytest.mark.parametrize(
+    ("limits", "offered"),
+    [
+        ((), ["budget", "sender", "instance", "tenant", "batch"]),
+        (("--tenant", "mine"), ["tenant", "batch"]),
+        (("--sender", "support"), ["sender", "batch"]),
+        (("--tenant", "mine", "--sender", "support"), ["batch"]),
+    ],
+)
+def test_a_key_is_offered_the_holds_that_it_may_make(
+    service: Service, limits: tuple[str, ...], offered: list[str]
+) -> None:
+    with _client(service, *limits) as client:
+        assert re.findall("<option>(.*?)</option>", client.get("/ui/holds").text) == offered
+
+
+def test_of_many_holds_the_first_are_shown_and_how_many_are_left_out(service: Service, operator: httpx.Client) -> None:
+    """A page with all of them would be renewed each second."""
+    with redis.Redis(port=service.stack.server.port) as server:
+        kept = {f"person:tenant:many{index}": '{"reason":"x","since_ms":1}' for index in range(250)}
+        server.hset("oc:{main}:holds", mapping=kept)
+        before = len(operator.get("/v1/holds").json()["holds"])
+        holds, workers = operator.get("/ui/holds?done=held").text, operator.get("/ui/workers?done=held").text
+        server.hdel("oc:{main}:holds", *kept)
+
+    assert holds.count('scope="row"') == 200
+    assert f"And {before - 200} more" in holds
+    assert "more: <code>outbound-chat doctor</code>" in workers
+    assert workers.count("held by a person") <= 200
 
 
 def test_the_holds_of_a_tenant_are_read_at_once(service: Service, operator: httpx.Client) -> None:

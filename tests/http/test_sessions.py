@@ -54,6 +54,28 @@ def is_in(http: httpx.Client) -> bool:
     return http.get("/ui").status_code == 200
 
 
+@pytest.mark.parametrize("page", ["batches?open=1&sender=a%26b", "batches/main.X?state=failed", "?budget=main"])
+def test_the_login_leads_back_to_the_page_that_was_asked_for_with_its_filter(
+    stack: Harness, http: httpx.Client, page: str
+) -> None:
+    login = http.get(f"/ui/{page}").next_request
+    assert login
+    fields = {"key": make_key(stack).token, "next": login.url.params["next"]}
+    led = http.post("/ui/login", data=fields, headers=OWN).next_request
+
+    assert led
+    assert led.url.raw_path.decode() == f"/ui/{page}"
+
+
+@pytest.mark.parametrize(
+    "to", ["//evil.example", "https://evil.example", "\\\\evil.example", "..//evil.example", "?\n//e"]
+)
+def test_the_login_leads_to_no_other_site(stack: Harness, http: httpx.Client, to: str) -> None:
+    answer = http.post("/ui/login", data={"key": make_key(stack).token, "next": to}, headers=OWN)
+
+    assert answer.headers["location"].startswith("../ui/")
+
+
 def test_a_key_is_exchanged_for_a_cookie_that_only_pages_read(stack: Harness, http: httpx.Client) -> None:
     key = make_key(stack)
     assert not is_in(http)

@@ -24,10 +24,11 @@ from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.number_file import NumberFile
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.files.row_file import form_of
-from outbound_chat.cli.files.writing import CsvWriter, check_writable, settle
+from outbound_chat.cli.files.writing import check_writable, settle
 from outbound_chat.model.batches import Rejection
 from outbound_chat.request import FieldCode
 from outbound_chat.rows import CsvReader, Form, UnusableFile
+from outbound_chat.rows.writing import CsvWriter
 from tests.support.harness import number
 from tests.support.workbooks import Cell, sheet_of, write_workbook
 

@@ -254,6 +254,19 @@ def test_the_holds_of_a_batch_end_with_it(ledger: Ledger) -> None:
     assert ledger.holds() == []
 
 
+def test_a_persons_hold_of_a_batch_ends_when_the_batch_is_cancelled(ledger: Ledger) -> None:
+    """Also while one of its calls still runs, whose end nobody may report for long."""
+    name = ledger.open_batch()
+    ledger.add(2, lane=name)
+    assert isinstance(ledger.claim(wanted=1), Claimed)
+    scope = f"batch:{Lane.parse(name).batch}"
+    ledger.hold(scope)
+    ledger.cancel_many(scope)
+
+    assert ledger.holds() == []
+    assert ledger.batch(name).leased == 1
+
+
 def test_the_hold_of_a_batch_that_was_never_closed_ends_when_the_batch_is_forgotten(ledger: Ledger) -> None:
     """Its producer died a month ago; the list of holds is read by people."""
     name = ledger.open_batch()

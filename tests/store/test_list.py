@@ -2,7 +2,7 @@
 
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
-from outbound_chat.store.scripts import Part
+from outbound_chat.store.scripts import Claimed, Part
 
 from .ledger import DAY_MS, KEEP_MS, Ledger
 
@@ -17,7 +17,7 @@ def listed(
         page = ledger.run(
             scripts.read_batches(ledger.keys, part=part, after=after, senders=senders, tenant=tenant, count=count)
         )
-        found += [(one.local_id, one.record.accepted, one.held_by) for one in page.batches]
+        found += [(one.local_id, one.record.accepted, one.record.held_by) for one in page.batches]
         assert len(page.batches) <= count
         after = page.after
         if after is None:
@@ -73,13 +73,22 @@ def test_the_list_is_narrowed_to_a_sender_and_a_tenant_however_many_others_there
 
 
 def test_a_batch_says_who_holds_it(ledger: Ledger) -> None:
-    held, free = ledger.open_batch(), ledger.open_batch()
+    """Also one that has no job yet, or whose jobs are all being called: somebody must be able to release it."""
+    called, held, empty, free = (ledger.open_batch() for _ in range(4))
+    ledger.add(1, lane=called)
+    assert isinstance(ledger.claim(), Claimed)
     for lane in (held, free):
         ledger.add(1, lane=lane)
-    ledger.hold(f"batch:{id_of(held)}", "wrong text")
+    for lane in (called, held, empty):
+        ledger.hold(f"batch:{id_of(lane)}", "wrong text")
 
     found = {id_: by for id_, _, by in listed(ledger, "open")}
-    assert found == {id_of(held): "a person holds the batch: wrong text", id_of(free): ""}
+    by = "a person holds the batch: wrong text"
+    assert found == {id_of(called): by, id_of(held): by, id_of(empty): by, id_of(free): ""}
+    for lane in (called, held, empty, free):
+        record = ledger.run(scripts.read_batch(ledger.keys, id_of(lane)))
+        assert record
+        assert record.held_by == found[id_of(lane)]
 
 
 def test_one_that_is_forgotten_leaves_the_list(ledger: Ledger) -> None:

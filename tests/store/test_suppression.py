@@ -230,3 +230,12 @@ def test_an_entry_of_a_sync_gives_way_to_one_of_a_person_and_never_replaces_it(l
     assert write("123", "rewritten") == 0
     assert read(ledger, NUMBER) == [(NUMBER, 123, "rewritten")]
     assert remove() == [False, False]
+
+
+def test_the_total_of_a_sender_is_that_of_both_of_its_lists(ledger: Ledger) -> None:
+    """After encryption was switched on it has two, of which one names its key."""
+    for key_id, names in (("", [NUMBER]), ("key", ["keyone", "keytwo"])):
+        entries = [(name, 0, "said STOP") for name in names]
+        ledger.run(scripts.suppress(ledger.keys, sender="sms", key_id=key_id, entries=entries))
+
+    assert [listed(ledger, key_id=key_id, cursor=FIRST_PAGE).total for key_id in ("", "key")] == [3, 3]

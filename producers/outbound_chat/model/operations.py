@@ -284,6 +284,8 @@ class SuppressedPage:
     """The numbers."""
     cursor: str | None
     """Cursor of the next page; None if this is the last page."""
+    total: int
+    """Numbers on the whole list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,14 @@ import typer
 
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.row_file import form_of
-from outbound_chat.cli.files.writing import CsvWriter, check_overwrites, replacing
+from outbound_chat.cli.files.writing import check_overwrites, replacing
 from outbound_chat.cli.output import shown, talk
 from outbound_chat.cli.progress import rows_progress
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.rows import Form
 from outbound_chat.rows.results import RESULT_COLUMNS, row_of, values_of
+from outbound_chat.rows.writing import CsvWriter
 from outbound_chat_config import load_settings
 
 Format = Literal["csv", "jsonl"]

@@ -8,15 +8,15 @@ from typing import Any, TextIO
 
 from outbound_chat.cli.errors import at_place
 from outbound_chat.cli.files.job_file import JobFile
-from outbound_chat.cli.files.writing import CsvWriter, settle, writing
+from outbound_chat.cli.files.writing import settle, writing
 from outbound_chat.cli.output import talk
 from outbound_chat.model.batches import Rejection
 from outbound_chat.model.errors import InvalidJob
-from outbound_chat.rows import WHOLE_ROW, Row
+from outbound_chat.rows import Row
+from outbound_chat.rows.writing import RejectsWriter, rejected
 
 NAMED = 20
 """Rejected rows that are shown."""
-OUR_COLUMNS = ("_line", "_errors", WHOLE_ROW)
 _HINT = "; fix that, then run the same command again: it writes the whole file, and sends no row twice"
 
 
@@ -34,8 +34,7 @@ class Rejects:
         """The first rejected rows with line, row and errors, to be shown; the file has all."""
         self._source = source
         self._file: TextIO | None = None
-        self._csv: CsvWriter | None = None
-        self._columns: list[str] = []
+        self._csv: RejectsWriter | None = None
 
     @property
     def errors(self) -> list[InvalidJob]:
@@ -53,10 +52,9 @@ class Rejects:
         self._source.swallowers.pop(row, None)
         if len(self.first) < NAMED:
             self.first.append({"line": found.line, "row": row, "errors": errors})
-        ours = {"_line": found.line, "_errors": "; ".join(map(str, errors))}
         try:
             with writing(self.path, _HINT):
-                self._write({**found.cells, **ours})
+                self._write(rejected(found, errors))
         except BaseException:
             self._abandon()
             raise
@@ -69,10 +67,9 @@ class Rejects:
             self._file.write(json.dumps(cells, ensure_ascii=True) + "\n")
             return
         if self._csv is None:
-            self._csv = CsvWriter(self._file, self._source.delimiter, for_excel=self._source.is_for_excel)
-            self._columns = [*(name for name in self._source.columns if name not in OUR_COLUMNS), *OUR_COLUMNS]
-            self._csv.write(self._columns)
-        self._csv.write(cells.get(name, "") for name in self._columns)
+            source = self._source
+            self._csv = RejectsWriter(self._file, source.columns, source.delimiter, for_excel=source.is_for_excel)
+        self._csv.write(cells)
 
     def _abandon(self) -> None:
         """Closes the temporary file; that closing fails must not hide another error."""

@@ -1,34 +1,19 @@
-"""Writes files that can be read back exactly."""
+"""Writes files, and loses no other."""
 
-import csv
 import fcntl
-import re
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, count
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, BinaryIO
+from typing import IO, BinaryIO
 
 from outbound_chat.model.errors import OutboundChatError
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.rows import DELIMITERS, text_of
 
 _PART = 65_536
-_NEEDS_QUOTES = re.compile(r"\s|.*[\r\n]", re.DOTALL).match
-"""Finds leading blanks, which our reader skips outside quotes, and line ends, of which `csv` quotes only its own."""
-
-_BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "'")
-_MAY_BE_NUMBER = re.compile(r"(?=.*\d)(?:.{1,40}|[\W\d_eE]*)", re.DOTALL).fullmatch
-"""Numbers and times have at most 40 characters, or no letters but that of an exponent; other cells are text for Excel.
-"""
-_IS_WORD = re.compile(r"(?i:true|false)").fullmatch
-LONGEST_LITERAL = 255
-"""Characters of a text in a formula.
-https://support.microsoft.com/en-us/office/excel-specifications-and-limits-1672b34d-7043-467e-8e27-269d656771c3
-"""
 
 
 class CannotWrite(OutboundChatError, code="unwritable_file"):
@@ -121,42 +106,3 @@ def replacing(path: Path) -> Iterator[IO[str]]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-
-
-class CsvWriter:
-    """Writes rows of CSV that our reader reads back exactly."""
-
-    def __init__(self, file: IO[str], delimiter: str = ",", *, for_excel: bool = False) -> None:
-        """`for_excel`: Excel shows what is written and keeps it when it saves the file."""
-        ends = "\r\n" if for_excel else "\n"
-        self._plain = csv.writer(file, lineterminator=ends, delimiter=delimiter)
-        self._quoted = csv.writer(file, lineterminator=ends, delimiter=delimiter, quoting=csv.QUOTE_ALL)
-        self._for_excel = for_excel
-        self._is_begun = False
-        if for_excel:
-            file.write("\ufeff")
-
-    def write(self, cells: Iterable[Any]) -> None:
-        """Writes one row, the names of the columns first."""
-        row = [self._kept(cell) if isinstance(cell, str) else cell for cell in cells]
-        # The delimiter of the file is found by the marks outside quotes in its first line.
-        marks = frozenset() if self._is_begun else frozenset(DELIMITERS)
-        self._is_begun = True
-        quoted = any(isinstance(cell, str) and (_NEEDS_QUOTES(cell) or not marks.isdisjoint(cell)) for cell in row)
-        (self._quoted if quoted else self._plain).writerow(row)
-
-    def _kept(self, cell: str) -> str:
-        # Also without Excel, our reader would read a formula of a text as that text.
-        return kept_by_excel(cell) if self._for_excel or text_of(cell) != cell else cell
-
-
-def kept_by_excel(cell: str) -> str:
-    """Returns a cell as a formula that gives its text, if Excel would take it for a number, time or formula.
-
-    Opened as CSV, `+12025550101` would be a number without `+`, and `=HYPERLINK(…)` would run. Our readers read such a
-    formula as its text.
-    """
-    if not (cell.startswith(_BEGIN_FORMULAS) or _MAY_BE_NUMBER(cell) or _IS_WORD(cell)):
-        return cell
-    parts = (cell[start : start + LONGEST_LITERAL] for start in range(0, len(cell), LONGEST_LITERAL))
-    return "=" + "&".join('"{}"'.format(part.replace('"', '""')) for part in parts)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context
-from outbound_chat.client.steps.progress import NO_WORKER, batch_from_record
+from outbound_chat.client.steps.progress import batch_from_record
 from outbound_chat.client.steps.validation import INVALID_CURSOR, Errors
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
@@ -164,12 +164,11 @@ def _begin_batches(cursor: str | None, limit: int) -> tuple[Part, tuple[str, str
 
 
 def _as_batches(budget: str, listed: ListedBatches) -> list[Batch]:
-    found: list[Batch] = []
-    for one in listed.batches:
-        held_by = one.held_by or (NO_WORKER if one.record.waiting and not listed.workers else "")
-        # The duration of chats matters only to predictions.
-        found.append(batch_from_record(f"{budget}.{one.local_id}", one.record, DEFAULT_CHAT_DURATION, held_by))
-    return found
+    # The duration of chats matters only to predictions.
+    return [
+        batch_from_record(f"{budget}.{one.local_id}", one.record, DEFAULT_CHAT_DURATION, listed.workers)
+        for one in listed.batches
+    ]
 
 
 def batch_jobs(context: Context, batch_id: str, state: str | None, cursor: str | None, limit: int) -> Steps[JobPage]:

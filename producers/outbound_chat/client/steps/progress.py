@@ -31,7 +31,8 @@ def batch(context: Context, batch_id: str, *, with_pace: bool = True) -> Steps[B
     """Reads a batch. Without `with_pace` nothing is predicted, which only matters before its end."""
     found = yield from _read(context, batch_id, with_pace=with_pace)
     sender = context.settings.senders.get(found.lane.sender)
-    return batch_from_record(batch_id, found, chat_duration(sender) if sender else DEFAULT_CHAT_DURATION)
+    lasts = chat_duration(sender) if sender else DEFAULT_CHAT_DURATION
+    return batch_from_record(batch_id, found, lasts, found.pace.workers if found.pace else 0)
 
 
 def is_file_of(context: Context, batch_id: str, content: str) -> Steps[bool | None]:
@@ -61,19 +62,16 @@ def counts_of(record: BatchRecord) -> dict[JobState, int]:
     }
 
 
-def batch_from_record(
-    batch_id: str, record: BatchRecord, chat_duration: timedelta, held_by: str | None = None
-) -> Batch:
-    """Makes a batch from its record. `chat_duration`: that of its sender. `held_by`: for a record without a pace."""
+def batch_from_record(batch_id: str, record: BatchRecord, chat_duration: timedelta, workers: int) -> Batch:
+    """Makes a batch from its record. `chat_duration`: that of its sender. `workers`: how many are alive."""
     counts = counts_of(record)
     waits, runs = record.waiting > 0, record.leased > 0
     measured = _measured(record) if waits or runs else None
-    if held_by is None:
-        held_by = _held_by(record.pace) if waits else ""
+    held_by = record.held_by or (NO_WORKER if waits and not workers else "")
     expected_end = None
     if waits and record.pace and not held_by:
         expected_end = _expected_end(record, record.pace, measured, chat_duration)
-    elif runs and not waits:
+    elif runs and not waits and not held_by:
         # Only calls in flight are left, and the last of them ends at any moment.
         expected_end = from_ms(record.now_ms)
     return Batch(
@@ -100,12 +98,6 @@ def deliveries_of(record: BatchRecord) -> dict[DeliveryState, int]:
     found = {state: record.deliveries.get(state, 0) for state in DeliveryState}
     found[DeliveryState.UNKNOWN] = max(0, record.sent - sum(found.values()))
     return found
-
-
-def _held_by(pace: Pace | None) -> str:
-    if pace is None:
-        return NO_WORKER
-    return pace.held_by or ("" if pace.workers else NO_WORKER)
 
 
 def _measured(record: BatchRecord) -> float | None:

@@ -121,5 +121,5 @@ def suppressed_page(context: Context, sender: str, cursor: str | None) -> Steps[
     """Reads a page of a sender's list."""
     if cursor is not None and not _CURSOR.fullmatch(cursor):
         raise InvalidJob([INVALID_CURSOR])
-    following, numbers = yield from SenderList(context, sender).own.page(cursor or FIRST_PAGE)
-    return SuppressedPage(numbers=tuple(numbers), cursor=None if following == FIRST_PAGE else following)
+    following, numbers, total = yield from SenderList(context, sender).own.counted_page(cursor or FIRST_PAGE)
+    return SuppressedPage(numbers=tuple(numbers), cursor=None if following == FIRST_PAGE else following, total=total)

@@ -108,6 +108,10 @@ class NumberList:
 
     def page(self, cursor: str) -> Steps[tuple[str, list[SuppressedNumber]]]:
         """Returns where the next page begins, and this page; `FIRST_PAGE` again after the last page."""
+        return (yield from self.counted_page(cursor))[:2]
+
+    def counted_page(self, cursor: str) -> Steps[tuple[str, list[SuppressedNumber], int]]:
+        """Returns the same, and how many entries there are."""
         marked = cursor.startswith(MARKED)
         if marked:
             # Its reader had a key. Without it the other list would be read, and this one silently left out.
@@ -122,7 +126,7 @@ class NumberList:
             following = MARKED + FIRST_PAGE if listed.other and not marked else FIRST_PAGE
         if following.startswith(MARKED):
             self._need_number_key()
-        return following, list(self._shown(listed).values())
+        return following, list(self._shown(listed).values()), listed.total
 
     def _shown(self, listed: Listed) -> dict[str, SuppressedNumber]:
         entries = [self._entry(*entry) for entry in listed.entries]

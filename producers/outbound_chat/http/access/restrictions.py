@@ -54,6 +54,12 @@ class Restrictions:
             return name == self.tenant and self.senders is None
         return scope == "sender" and self.tenant is None and self.has_sender(name)
 
+    def has_some(self, scope: str) -> bool:
+        """Whether the key may hold something of this kind of scope."""
+        return scope == "batch" or any(
+            self.has_scope(scope, name) for name in (self.tenant or "", *self.known_senders())
+        )
+
     def own(self, options: Mapping[str, Any], sender: object) -> Any:
         """Returns the options with the key's tenant; raises if they name another tenant, or a sender it may not use.
 

@@ -1,7 +1,8 @@
 """Batches within the restrictions of an API key."""
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from asyncio import gather
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -88,6 +89,15 @@ class ScopedBatches(Scoped):
         if not self._restrictions.show(batch):
             raise UnknownBatch(batch_id)
         return batch
+
+    async def predicted(self, listed: Iterable[Batch]) -> list[Batch]:
+        """Returns batches of a list with their predictions; one that is gone meanwhile stays as it was listed."""
+        return await gather(*map(self._predicted, listed))
+
+    async def _predicted(self, listed: Batch) -> Batch:
+        with suppress(UnknownBatch):
+            return await self.status(listed.id)
+        return listed
 
     async def shows(self, batch_id: str) -> bool:
         """Returns whether the key may see the batch."""

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import FormData, UploadFile
@@ -179,8 +179,9 @@ def problem_page(request: Request, error: Exception, view: View | None = None) -
     """Returns the page for an error, with the menu of `view`; leads to the login if a key is missing."""
     problem = problem_of_page(error)
     if problem.code is ProblemCode.UNAUTHORIZED and not request.headers.get("hx-request"):
-        path = path_of(request)[len("/ui/") :] if request.method in SAFE else ""
-        return redirect(request, f"login?next={path}" if path else "login")
+        query = f"?{request.url.query}" if request.url.query else ""
+        asked = path_of(request)[len("/ui/") :] + query if request.method in SAFE else ""
+        return redirect(request, f"login?next={quote(asked)}" if asked else "login")
     data = {"problem": problem, "title": TITLES[problem.code][1], "view": view, "menu": view.menu() if view else ()}
     response = render(request, "problem.html", data, status=problem.status)
     response.headers.update(problem.headers)

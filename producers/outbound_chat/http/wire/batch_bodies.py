@@ -39,7 +39,7 @@ async def taken_rows(
         body = RowsBody(request, kind, _template(streamed.given), form)
         keyed = FileKey("", key, form.read_as) if isinstance(key, str) and form.read_as else key
         options = _checked(streamed.given, keyed, streamed.faults)
-        return await take(body.rows(), options, lambda one: rejections.add(one, body.line_of(one.row)))
+        return await take(body.rows(), options, lambda one: rejections.add(one, body))
     except BaseException as error:
         rejections.close()
         if isinstance(error, InvalidJob) or not isinstance(error, OutboundChatError | Problem):

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
+from io import TextIOWrapper
 from typing import Any
 
 from starlette.requests import Request
@@ -14,7 +15,8 @@ from outbound_chat.model.batches import Rejection
 from outbound_chat.model.errors import InvalidJob
 from outbound_chat.model.json import to_json
 from outbound_chat.request.templates import Template
-from outbound_chat.rows import CsvReader, Form, JsonReader, RowReader, UnusableFile
+from outbound_chat.rows import CsvReader, Form, JsonReader, Row, RowReader, UnusableFile
+from outbound_chat.rows.writing import RejectsWriter, rejected
 
 CSV_TYPE = "text/csv"
 JSON_LINES_TYPES = ("application/x-ndjson", "application/jsonl")
@@ -23,6 +25,8 @@ KEPT_ROWS = 2_400
 IN_MEMORY = 262_144
 MOST_LISTED = 20_000_000
 """Bytes of reports of rejected rows that are kept, enough for about 100,000. The rest are only counted."""
+MOST_REJECTED = 100_000_000
+"""Bytes of rejected rows with their errors."""
 MOST_BLANK = 50_000_000
 """Bytes accepted without a row. A million empty rows of 20 cells, left over from a spreadsheet, have 21 million."""
 _PART = 65_536
@@ -38,8 +42,10 @@ class RowsBody:
     def __init__(self, request: Request, media_type: str, template: Template | None, form: Form) -> None:
         self._request = request
         self._turns = Turns(request)
-        self._reader: RowReader = (CsvReader if media_type == CSV_TYPE else JsonReader)(template=template, form=form)
+        self.reader: RowReader = (CsvReader if media_type == CSV_TYPE else JsonReader)(template=template, form=form)
         self._lines: dict[int, int] = {}
+        self.last = Row(0, 0, {})
+        """The row that was read last."""
 
     def line_of(self, row: int) -> int | None:
         """Returns the line on which one of the last rows begins."""
@@ -55,17 +61,17 @@ class RowsBody:
         async with aclosing(self._slices()) as slices:
             async for part in slices:
                 blank += len(part)
-                for row in self._reader.feed(part):
+                for row in self.reader.feed(part):
                     blank = 0
-                    yield self._noted(row.number, row.line, row.job())
+                    yield self._noted(row)
                     if self._turns.over:
                         await self._turns.rest()
                 if blank > MOST_BLANK:
                     raise UnusableFile(f"the body has {MOST_BLANK:,} bytes without a row; remove the blank lines")
                 if self._turns.over:
                     await self._turns.rest()
-        for row in self._reader.end():
-            yield self._noted(row.number, row.line, row.job())
+        for row in self.reader.end():
+            yield self._noted(row)
 
     async def _slices(self) -> AsyncGenerator[bytes, None]:
         async with aclosing(parts_of(self._request)) as parts:
@@ -73,10 +79,11 @@ class RowsBody:
                 for start in range(0, len(part), _SLICE):
                     yield part[start : start + _SLICE]
 
-    def _noted(self, number: int, line: int, job: Given) -> Given:
-        self._lines[number] = line
-        self._lines.pop(number - KEPT_ROWS, None)
-        return job
+    def _noted(self, row: Row) -> Given:
+        self.last = row
+        self._lines[row.number] = row.line
+        self._lines.pop(row.number - KEPT_ROWS, None)
+        return row.job()
 
 
 class Rejections:
@@ -90,8 +97,9 @@ class Rejections:
         self.omitted = 0
         """The number of rejections that did not fit."""
 
-    def add(self, rejection: Rejection, line: int | None) -> None:
-        """Adds one while there is room."""
+    def add(self, rejection: Rejection, body: RowsBody | None) -> None:
+        """Adds one while there is room. `body`: where it stands, if that has lines."""
+        line = body.line_of(rejection.row) if body else None
         if self._lines:
             self._lines.add(line or 0, rejection.errors)
         if self._bytes >= MOST_LISTED:
@@ -112,3 +120,31 @@ class Rejections:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
+
+
+class RejectedRows(Rejections):
+    """Collects the rejected rows of a CSV themselves, as `send-batch` writes them, for a spreadsheet.
+
+    Of a preflight: it rejects a row before it reads the next.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = TextIOWrapper(self._file, "utf-8", "surrogateescape", newline="", write_through=True)
+        self._csv: RejectsWriter | None = None
+
+    def add(self, rejection: Rejection, body: RowsBody | None) -> None:
+        """Adds one.
+
+        Raises:
+            UnusableFile: they are too many.
+        """
+        if body is None or not isinstance(body.reader, CsvReader):
+            raise TypeError("needs rows of CSV")
+        if self._csv is None:
+            self._csv = RejectsWriter(self._text, body.reader.columns, body.reader.delimiter, for_excel=True)
+        self._csv.write(rejected(body.last, rejection.errors))
+        if self._file.tell() > MOST_REJECTED:
+            raise UnusableFile(
+                f"the body has more than {MOST_REJECTED:,} bytes of rejected rows; correct their columns"
+            )

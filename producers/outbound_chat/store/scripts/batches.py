@@ -13,7 +13,7 @@ from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import readable_job
 from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
-from outbound_chat.store.scripts.forecast import read_pace_json
+from outbound_chat.store.scripts.forecast import held_by_json, read_pace_json
 
 _LONGEST_COUNT = 15
 _TEXTS = frozenset({"name", "lane", "source"})
@@ -126,6 +126,8 @@ class BatchRecord:
     pace: Pace | None = None
     """What its end is predicted from; None: nothing waits, there was no worker yet, or it was not asked for."""
     name: str
+    held_by: str = ""
+    """Who holds it, in words; empty: nobody, it is final, or it was not asked for."""
     lane: Lane
     source: str
     """The file that its rows came from; empty: not known."""
@@ -152,8 +154,13 @@ class BatchRecord:
     """Sent jobs by what is known of their delivery, without those of which nothing is."""
 
 
-def record_of(fields: Mapping[str, str], now_ms: int, scheduled: int, pace: Pace | None = None) -> BatchRecord | None:
-    """Makes the record from the names and values of its fields; None: another program wrote to it."""
+def record_of(
+    fields: Mapping[str, str], now_ms: int, scheduled: int, stop: str, pace: Pace | None = None
+) -> BatchRecord | None:
+    """Makes the record from the names and values of its fields; None: another program wrote to it.
+
+    `stop`: JSON of what holds it.
+    """
     counts = {name: value for name, value in fields.items() if name not in _TEXTS and not name.startswith(_DELIVERY)}
     # Another program's text must not hide the batch.
     deliveries = {
@@ -171,6 +178,7 @@ def record_of(fields: Mapping[str, str], now_ms: int, scheduled: int, pace: Pace
         now_ms=now_ms,
         scheduled=scheduled,
         pace=pace,
+        held_by=held_by_json(stop),
         name=fields["name"],
         lane=lane,
         source=fields["source"],
@@ -187,8 +195,8 @@ def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> ScriptCall[
             return None
         found = None
         if reply[1] != "unreadable":
-            pace = read_pace_json(reply[2]) if reply[2] else None
-            found = record_of(dict(rows(reply, 3, 2)), int(reply[0]), int(reply[1]), pace)
+            pace = read_pace_json(reply[3]) if reply[3] else None
+            found = record_of(dict(rows(reply, 4, 2)), int(reply[0]), int(reply[1]), reply[2], pace)
         if found is None:
             raise StoreError(
                 f"the record of batch {keys.budget}.{batch} can't be read, another program wrote to "

@@ -70,6 +70,11 @@ def _chats(facts: Mapping[str, Any]) -> Chats:
     )
 
 
+def held_by_json(text: str) -> str:
+    """Says in words who holds a batch, from the JSON of a script; empty: nobody."""
+    return held_by(*json.loads(text)) if text else ""
+
+
 def held_by(owner: str, scope: str, reason: str) -> str:
     """Says in words who holds what."""
     kind, _, name = scope.partition(":")

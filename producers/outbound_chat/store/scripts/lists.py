@@ -1,6 +1,5 @@
 """Lists the batches of a budget, for operators."""
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,7 +8,6 @@ from outbound_chat.store.keys import Keys
 from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 from outbound_chat.store.scripts.batches import BatchRecord, record_of
-from outbound_chat.store.scripts.forecast import held_by
 
 MOST_BATCHES = 100
 
@@ -22,8 +20,6 @@ class ListedBatch:
 
     local_id: str
     record: BatchRecord
-    held_by: str
-    """Who holds it, in words; empty: nobody, or none of its jobs waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +55,5 @@ def read_batches(
 def _batches(now_ms: int, listed: Iterator[Any]) -> Iterator[ListedBatch]:
     for local_id, scheduled, stop, *pairs in listed:
         # A record that another program wrote to is left out here; a look-up by its id is an error.
-        if record := record_of(dict(rows(pairs, 0, 2)), now_ms, int(scheduled)):
-            yield ListedBatch(str(local_id), record, held_by(*json.loads(stop)) if stop else "")
+        if record := record_of(dict(rows(pairs, 0, 2)), now_ms, int(scheduled), stop):
+            yield ListedBatch(str(local_id), record)

@@ -39,6 +39,8 @@ class Listed:
     """The cursor of the next page; `FIRST_PAGE` again if there is none."""
     other: bool
     """Whether the sender's other list has entries, too."""
+    total: int
+    """Entries of both lists."""
     entries: Sequence[ListEntry] = field(repr=False)
 
 
@@ -87,7 +89,7 @@ def read_suppressed(
     def read(reply: Any) -> Listed | OtherKey:
         if reply == "other_key":
             return OtherKey()
-        return Listed(str(reply[0]), reply[1] == 1, [_entry(*pair) for pair in rows(reply, 2, 2)])
+        return Listed(str(reply[0]), reply[1] == 1, int(reply[2]), [_entry(*pair) for pair in rows(reply, 3, 2)])
 
     return ScriptCall("read_suppressed", keys, [sender, key_id, cursor, *names], read)
 

@@ -25,8 +25,7 @@ async def batches(view: View) -> Response:
 
     async def load() -> tuple[list[Batch], str | None]:
         found = await view.scoped.batches.page(chosen, cursor, BATCHES, fill=False)
-        # Those of a list have no predictions.
-        return await asyncio.gather(*(view.scoped.batches.status(one.id) for one in found.batches)), found.cursor
+        return await view.scoped.batches.predicted(found.batches), found.cursor
 
     found, more = await view.shared(f"batches {chosen} {cursor}", load)
     return view.render("batches.html", chosen=chosen, batches=found, more=more, state=batch_state, failed=failed)

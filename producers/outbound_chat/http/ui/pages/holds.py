@@ -1,6 +1,7 @@
 """What is not sent: holds, and suppression lists. A number is only in bodies: of a form, and of the answer to it."""
 
 from collections.abc import AsyncIterator, Mapping
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -30,7 +31,8 @@ async def holds(view: View) -> Response:
         except InvalidJob as error:
             errors |= faults_of(error)
     found = await view.shared("holds", view.scoped.holds.all)
-    return view.render("holds.html", holds=found, scopes=SCOPES, form=form, errors=errors)
+    offered = filter(view.principal.restrictions.has_some, SCOPES)
+    return view.render("holds.html", holds=found, scopes=list(offered), form=form, errors=errors)
 
 
 @page("/suppression", Scope.OPERATE, method="GET POST")
@@ -39,16 +41,20 @@ async def holds(view: View) -> Response:
 async def suppression(view: View) -> Response:
     """Shows which numbers are on a list, or adds or removes them."""
     form, errors, lists, found = await view.form(), dict[str, str](), view.scoped.suppression, None
-    action, sender, numbers = view.request.url.path.rpartition("/")[2], form.get("sender", ""), _numbers(view, form)
+    action, numbers = view.request.url.path.rpartition("/")[2], _numbers(view, form)
+    sender = form.get("sender") or view.query.get("sender", "")
+    back = f"suppression?{urlencode({'sender': sender})}"
     try:
         if action == "add":
-            return view.done("suppression", "added", await lists.add(numbers, sender, form.get("reason", "")))
+            return view.done(back, "added", await lists.add(numbers, sender, form.get("reason", "")))
         if action == "remove":
-            return view.done("suppression", "removed", await lists.remove(numbers, sender))
+            return view.done(back, "removed", await lists.remove(numbers, sender))
         found = await lists.among(numbers, sender) if form else None
     except (InvalidJob, InvalidNumbers) as error:
         errors |= faults_of(error)
-    return view.render("suppression.html", form=form, errors=errors, found=found)
+    total = (await lists.page(sender, None)).total if sender else None
+    form = {"sender": sender, **form}
+    return view.render("suppression.html", form=form, errors=errors, found=found, total=total)
 
 
 async def _numbers(view: View, form: Mapping[str, str]) -> AsyncIterator[str]:

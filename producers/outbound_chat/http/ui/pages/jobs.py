@@ -6,6 +6,8 @@ from contextlib import suppress
 from starlette.responses import Response
 
 from outbound_chat.http.ui.view import View, page
+from outbound_chat.http.wire.codes import ProblemCode
+from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.api_keys import Scope
 from outbound_chat.model.errors import DuplicateRisk, InvalidJob
 
@@ -67,6 +69,8 @@ async def replay_all(view: View) -> Response:
     """Starts the replay of all that match. One that might text a customer twice is left to the page of its job."""
     form = await view.form()
     chosen = {name: form[name] for name in ("budget", *FILTER) if name in form}
+    if not chosen.keys() - {"budget"} and "all" not in form:
+        raise Problem(ProblemCode.INVALID_REQUEST, "Name a state, code, sender or tenant, or say all.")
     await view.scoped.actions.start_replay(chosen)
     return view.done("actions", "replaying")
 

@@ -3,26 +3,28 @@
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from datetime import datetime
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from outbound_chat.client import FileKey
 from outbound_chat.client.steps.rejections import FaultCounter
+from outbound_chat.http.ui.rendering import HEADERS
 from outbound_chat.http.ui.view import View, faults_of, page
 from outbound_chat.http.wire.batch_bodies import Take, taken_rows
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.parameters import StreamedOptions
 from outbound_chat.http.wire.problems import Problem
-from outbound_chat.http.wire.row_streams import Rejections
+from outbound_chat.http.wire.row_streams import RejectedRows, Rejections
 from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.api_keys import Scope
 from outbound_chat.model.errors import InvalidJob
 from outbound_chat.rows import parse_time
 from outbound_chat_config import find_zone
 
+_REJECTS = {"Content-Disposition": 'attachment; filename="rejects.csv"'}
 _OPTIONS = ("sender", "tenant", "name", "template", "hold", "priority")
 
 
@@ -36,8 +38,8 @@ async def send(view: View) -> Response:  # noqa: C901  # two forms, and each is 
     columns = form["column"].split(",") if "column" in form else None
     read: Any = {"country": form.get("country"), "column": columns, "ignore_columns": "ignore_columns" in form}
 
-    async def given_to(take: Take[Any]) -> Any:
-        """Hands the rows to a call of the client."""
+    async def given_to(take: Take[Any], collected: Rejections | None = None) -> Any:
+        """Hands the rows to a call of the client. `collected`: stays open."""
         if not is_file:
             row = at | {name: form[name] for name in ("to", "text") if name in form}
             return await take(Turns(view.request).each([row]), keyed, lambda one: faults.add(1, one.errors))
@@ -45,7 +47,7 @@ async def send(view: View) -> Response:  # noqa: C901  # two forms, and each is 
         async def timed(rows: AsyncIterator[Any], *more: Any) -> Any:
             return await take((at | row if isinstance(row, dict) else row async for row in rows), *more)
 
-        with closing(Rejections(faults)) as rejections:
+        with nullcontext(collected) if collected else closing(Rejections(faults)) as rejections:
             streamed = StreamedOptions(**options, **read)
             return await taken_rows(await view.file() or view.request, streamed, timed, rejections, keyed["batch_key"])
 
@@ -55,6 +57,9 @@ async def send(view: View) -> Response:  # noqa: C901  # two forms, and each is 
             asked = repr([options, source, at, read, form.get("to"), form.get("text")])
             checked = hashlib.sha256(asked.encode()).hexdigest()
             keyed = options | {"batch_key": source if is_file else checked}
+            if is_file and "rejects" in form:
+                await given_to(batches.preflight, rows := RejectedRows())
+                return StreamingResponse(rows.parts(), headers=HEADERS | _REJECTS, media_type="text/csv")
             if form.get("checked") == checked:
                 receipt = await given_to(batches.enqueue)
                 if receipt.id:

@@ -86,7 +86,7 @@ if (live) {
 // Sends a form without leaving the page, so that a chosen file stays chosen.
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (!form.dataset.inline) return;
+  if (!form.dataset.inline || event.submitter?.name === "rejects") return;
   event.preventDefault();
   const [main, say] = [document.querySelector("main"), form.querySelector("[role=status]")];
   say.textContent = form.dataset.inline;

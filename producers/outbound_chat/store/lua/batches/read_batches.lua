@@ -9,7 +9,7 @@
 -- reply   {now_ms, workers, width, score, before, then for each: id, scheduled, stop, and field, value of its record}
 --         workers: how many are alive; width: how many values each batch has; score, before: where the next page
 --         begins, score '' if there are no more; scheduled: as in read_batch; stop: JSON of owner, scope and reason of
---         the hold that stops it, '' if none does or no job waits
+--         the hold that stops it, '' if none does or it is final
 -- keeps   nothing is written; it reads 200 batches at most, so a page may have few, or none
 -- uses: batches forecast lanes workers
 local MOST_LOOKED = 200
@@ -37,11 +37,6 @@ local function is_wanted(found)
     and (tenant == '' or of_tenant == tenant)
 end
 
-local function stop_json(found)
-  local stop = batches.waiting_of(found) > 0 and forecast.stop_of(batches.lane_of(found))
-  return stop and cjson.encode(stop) or ''
-end
-
 if score ~= '' then
   -- Batches of the same millisecond.
   add(score, score, 'BYSCORE', 'REV', 'WITHSCORES')
@@ -55,7 +50,7 @@ while looked < #names and looked < MOST_LOOKED and given < most do
   if found and is_wanted(found) then
     given = given + 1
     reply[#reply + 1], reply[#reply + 2] = names[looked][1], batches.count_scheduled(batches.lane_of(found))
-    reply[#reply + 1] = stop_json(found)
+    reply[#reply + 1] = forecast.stop_json(found)
     batches.add_to_reply(reply, found)
   end
 end

@@ -4,7 +4,8 @@
 -- ARGV[2] first: 1 for the first call of an order
 -- reply   {'ok', cancelled, left}; cancelled: jobs that this call ended; left: 1 if it must be called again
 --         {'gone'}: no such batch
--- keeps   from the first call on no job of the scope is claimed; a batch is closed; a final job stays final
+-- keeps   from the first call on no job of the scope is claimed; a batch is closed, and no person holds it any more; a
+--         final job stays final
 -- uses: batches cancel_sweep counts lanes records
 local scope = ARGV[1]
 local batch = string.match(scope, '^batch:(.*)$')
@@ -31,6 +32,8 @@ if ARGV[2] == '1' then
   redis.call('HSET', key('holds'), 'cancel:' .. scope, cjson.encode({ reason = 'being cancelled', since_ms = NOW }))
   flag_calls()
   if batch then
+    -- No job of it is left for a person to hold back.
+    redis.call('HDEL', key('holds'), 'person:' .. scope)
     batches.close(batch)
   end
 end

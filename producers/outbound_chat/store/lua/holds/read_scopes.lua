@@ -44,15 +44,9 @@ local function look_at_calls()
   return #ids < MOST_CALLS
 end
 
--- In a list of blind indexes one field is the name of their key.
 local function listed(scope)
   local sender = string.match(scope, '^sender:(.*)$')
-  if not sender then
-    return 0
-  end
-  local plain = try('HLEN', suppression_lists.named(sender, '')) or 0
-  local indexes = try('HLEN', suppression_lists.named(sender, suppression_lists.KEY_FIELD)) or 0
-  return plain + math.max(0, indexes - 1)
+  return sender and suppression_lists.count(sender) or 0
 end
 
 local lanes_seen, calls_seen = look_at_lanes(), look_at_calls()

@@ -1,7 +1,7 @@
 -- forecast: reads what a forecast needs: the budget, what stops a lane, its own jobs, and the lanes that compete with
 -- it. It reads a bounded number of keys however many jobs wait: of many lanes, those that it reads represent the rest.
 -- It writes nothing.
--- uses: gates instance_chats key_holders lanes records token_bucket workers
+-- uses: batches gates instance_chats key_holders lanes records token_bucket workers
 local forecast = {}
 
 local MOST_TENANTS, MOST_LANES, SAMPLES = 6, 3, 16
@@ -136,6 +136,12 @@ function forecast.stop_of(lane)
     return { owner, scope, hold.reason }
   end
   return key_stop_of(lane)
+end
+
+-- Return JSON of what stops the lane of a batch that is not final; '' if nothing does.
+function forecast.stop_json(found)
+  local stop = not batches.is_final(found) and forecast.stop_of(batches.lane_of(found))
+  return stop and cjson.encode(stop) or ''
 end
 
 function forecast.pace_of(lane)

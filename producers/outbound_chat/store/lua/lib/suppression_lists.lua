@@ -10,6 +10,13 @@ function suppression_lists.named(sender, key_id)
   return key((key_id == '' and 'suppressed:' or 'suppressed_enc:') .. sender)
 end
 
+-- Return how many entries both lists have. In a list of blind indexes one field is the name of their key.
+function suppression_lists.count(sender)
+  local plain = try('HLEN', suppression_lists.named(sender, '')) or 0
+  local indexes = try('HLEN', suppression_lists.named(sender, suppression_lists.KEY_FIELD)) or 0
+  return plain + math.max(0, indexes - 1)
+end
+
 -- Return 1 or 0; raise an error if another program wrote the list, since it may have had the number.
 function suppression_lists.has_other(sender, key_id)
   return redis.call('HLEN', key((key_id == '' and 'suppressed_enc:' or 'suppressed:') .. sender)) > 0 and 1 or 0

@@ -4,8 +4,9 @@
 -- ARGV[2] key_id: of the key of the blind indexes, for the list of blind indexes; '': for the list of plain numbers
 -- ARGV[3] cursor: where the page begins, '0' for the first; '': the numbers that follow are looked up
 -- then 1 for each number: name (E.164, or its blind index; at most 500)
--- reply   {cursor, other, then name and `ms note` of each that is on the list}; cursor: of the next page, '0': there is
---         none; other: 1 if the sender's other list has entries; 'other_key': the list has blind indexes of another key
+-- reply   {cursor, other, total, then name and `ms note` of each that is on the list}; cursor: of the next page, '0':
+--         there is none; other: 1 if the sender's other list has entries; total: of both lists; 'other_key': the list
+--         has blind indexes of another key
 -- keeps   nothing is written; a number that is on the list the whole time is on one page at least
 -- uses: suppression_lists
 local FIRST, PAGE = 4, 500
@@ -13,7 +14,7 @@ local list = suppression_lists.named(ARGV[1], ARGV[2])
 if suppression_lists.has_other_key(list, ARGV[2]) then
   return 'other_key'
 end
-local reply = { '0', suppression_lists.has_other(ARGV[1], ARGV[2]) }
+local reply = { '0', suppression_lists.has_other(ARGV[1], ARGV[2]), suppression_lists.count(ARGV[1]) }
 
 local function add(name, kept)
   if kept and name ~= suppression_lists.KEY_FIELD then
