@@ -8,6 +8,7 @@ import time
 
 import boto3
 import pytest
+import redis
 
 from benchmarks.peers import outbound
 from outbound_chat.client import OutboundChat
@@ -88,6 +89,19 @@ def test_a_job_without_facts_is_read_with_as_few_calls_as_before_there_were_any(
     head = [1, "sent", "2:sms::", 1000, 0, 0, 10**12, 1, "", 0, 0, 1, "t", "", "c-1", 2000, 0, 0]
     raw = json.dumps(head)
     assert fewest_python_calls(lambda: readable_job("main", "01JD2Y8Q6ZK4X0B7V5N3M1C9TR", raw, 5000)) <= 40
+
+
+def test_a_wait_for_work_costs_little_more_than_a_claim(stack: Harness, runtime: Runtime) -> None:
+    """99 for both commands, where a pipeline of redis-py made 288: a job that comes alone is late by most of them.
+
+    Only then does its worker call Connect, since Python runs one thread at a time.
+    """
+    keys = runtime.keys("main")
+    clock = scripts.read_clock(keys)
+    with redis.Redis.from_url(stack.server.url) as server:
+        for _ in range(5):
+            server.lpush(keys.poke, 1)
+    assert fewest_python_calls(lambda: runtime.store.run_at_signal(keys.poke, 1.0, clock)) <= 109
 
 
 def test_a_job_goes_out_with_little_more_than_its_call(stack: Harness, chat: OutboundChat, runtime: Runtime) -> None:

@@ -1,4 +1,4 @@
-"""Sends single commands to a server with little overhead.
+"""Sends commands to a server with little overhead.
 
 redis-py's client takes a connection out of its pool for each command, checks whether it is still alive, and collects
 metrics: that costs more than the command itself. Here a connection is kept between two commands, and is only checked
@@ -7,7 +7,7 @@ after a pause. Everything else is redis-py's: its pool creates the connections, 
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError, ResponseEr
 
 from outbound_chat.store.faults import RECONNECTED
 
+_packed: Any = hiredis.pack_command  # it has types for one argument only
 PAUSE_SECONDS = 1.0
 """After this long without a command, the connection is checked: the server may have closed it."""
 
@@ -37,19 +38,40 @@ class DirectCommands:
 
     def execute(self, command: tuple[str, ...]) -> Any:
         """Returns the reply; raises what redis-py raises. The parts of the command are text: see `script_args`."""
-        return self.begin(command)()
+        return self._read(self._send(_packed(command)))
+
+    def execute_together(self, commands: Iterable[tuple[str, ...]]) -> list[Any]:
+        """Runs commands in one round trip; returns a reply, or an error of the server, for each."""
+        packed = [_packed(command) for command in commands]
+        connection = self._send(b"".join(packed))
+        replies: list[Any] = []
+        try:
+            for _ in packed:
+                try:
+                    replies.append(connection.read_response())
+                except ResponseError as error:
+                    replies.append(error)
+        except BaseException:
+            self._drop(connection)
+            raise
+        if any(isinstance(reply, RECONNECTED) for reply in replies):
+            self._drop(connection)
+        else:
+            self._kept.append((time.monotonic(), connection))
+        return replies
 
     def begin(self, command: tuple[str, ...]) -> Callable[[], Any]:
         """Sends a command, and returns the function that reads its reply, which must be called once."""
-        # hiredis has types for one argument only.
-        packed = hiredis.pack_command(command)  # type: ignore[arg-type]
+        return partial(self._read, self._send(_packed(command)))
+
+    def _send(self, packed: bytes) -> Any:
         connection = self._take()
         try:
             connection.send_packed_command((packed,), check_health=False)
         except BaseException:
             self._drop(connection)
             raise
-        return partial(self._read, connection)
+        return connection
 
     def _read(self, connection: Any) -> Any:
         try:

@@ -17,6 +17,7 @@ from redis.exceptions import (
 )
 
 from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis
+from outbound_chat.store.direct import DirectCommands
 from outbound_chat.store.faults import RECONNECTED
 from outbound_chat.store.scripts import ScriptCall
 from outbound_chat.store.scripts._loader import Way
@@ -54,8 +55,12 @@ def run_pipelined(client: AnyRedis, call: ScriptCall[Any], way: Way) -> list[Any
     return replies
 
 
-def send_together(client: Any, base: str, commands: Commands) -> list[Any]:
+def send_together(
+    client: Any, base: str, commands: Sequence[tuple[str, ...]], direct: DirectCommands | None
+) -> list[Any]:
     """Sends commands for one slot in one round trip, and returns a reply, or an error, for each."""
+    if direct:
+        return direct.execute_together(commands)
     replies = _send(client, base, commands)
     return replies if len(replies) == len(commands) else replies * len(commands)
 

@@ -183,7 +183,7 @@ class Store:
         def attempt(_: Deadline) -> list[Any]:
             sent = [*pending, *commands]
             pending.clear()
-            replies = send_together(self.redis, calls[0].keys.base, sent)
+            replies = send_together(self.redis, calls[0].keys.base, sent, self._direct)
             if isinstance(replies[-1], ELSEWHERE):
                 # redis-py makes a connection again only where it sends a single command.
                 self.redis.execute_command(*sent[-1])
