@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import fakeredis
@@ -9,6 +10,7 @@ import pytest
 
 from outbound_chat import AsyncOutboundChat, OutboundChat
 from outbound_chat.store import AsyncStore
+from outbound_chat.testing import InMemoryOutboundChat
 from tests.client.conftest import VALUES
 from tests.support.harness import number
 
@@ -59,6 +61,52 @@ def test_the_async_client_refuses_the_same() -> None:
             assert await redis.keys("oc:{main}:*") == []
 
     asyncio.run(walk())
+
+
+ONE_ID = ("status", "wait", "why", "cancel", "replay", "batch", "wait_batch", "batch_jobs")
+NO_ID = r"^an id must be a string, such as job\.id, not Job$"
+NO_SECONDS = "^timeout must be a number of seconds, not (timedelta|str|NoneType|bool)$"
+TIMEOUTS: list[Any] = [timedelta(seconds=3), "3", None, True]
+
+
+def test_a_job_in_place_of_its_id_is_refused(chat: OutboundChat) -> None:
+    """`status(job)` is the slip that is made most."""
+    job: Any = chat.enqueue(**JOB)
+    for method in ONE_ID:
+        with pytest.raises(TypeError, match=NO_ID):
+            getattr(chat, method)(job)
+    for method in ("statuses", "cancel_jobs"):
+        with pytest.raises(TypeError, match=NO_ID):
+            getattr(chat, method)([job])
+    assert chat.status(job.id).state == "queued"
+
+
+def test_a_timeout_that_is_no_number_is_refused(chat: OutboundChat) -> None:
+    job = chat.enqueue(**JOB)
+    for ask in (chat.wait, chat.wait_batch):
+        for timeout in TIMEOUTS:
+            with pytest.raises(TypeError, match=NO_SECONDS):
+                ask(job.id, timeout=timeout)
+            with pytest.raises(TypeError, match=r"^wait must be a number of seconds, not "):
+                chat.events(wait=timeout)
+
+
+def test_the_async_client_refuses_ids_and_timeouts_too(chat: InMemoryOutboundChat) -> None:
+    async def walk(*, in_memory: bool) -> None:
+        async with fakeredis.FakeAsyncRedis(decode_responses=True) as redis:
+            own = AsyncOutboundChat(store=AsyncStore("redis://", client=redis), **VALUES)
+            client = chat.asynchronous() if in_memory else own
+            job: Any = await client.enqueue(**JOB)
+            for method in ONE_ID:
+                with pytest.raises(TypeError, match=NO_ID):
+                    await getattr(client, method)(job)
+            for ask in (client.wait, client.wait_batch):
+                for timeout in TIMEOUTS:
+                    with pytest.raises(TypeError, match=NO_SECONDS):
+                        await ask(job.id, timeout=timeout)
+
+    asyncio.run(walk(in_memory=False))
+    asyncio.run(walk(in_memory=True))
 
 
 def test_anything_that_can_be_iterated_is_taken(chat: OutboundChat) -> None:

@@ -1,6 +1,7 @@
 """Clients that others generate from docs/openapi.json send a WhatsApp template, with their types and without a cast."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -87,5 +88,8 @@ def test_openapi_python_client(service: Service, environment: dict[str, str], tm
     generate = (PYTHON / "openapi-python-client", "generate", "--path", DOCS / "openapi.json", "--meta", "none")
     told = run(*generate, "--output-path", "outbound_chat_client", folder=tmp_path, environment=environment)
     assert "Unable to process schema" not in told
+    models = [path.stem for path in (tmp_path / "outbound_chat_client/models").glob("*.py")]
+    assert "new_job" in models
+    assert [name for name in models if re.search(r"model|body|type_\d|additional|response|item", name)] == []
     run(PYTHON / "mypy", "--strict", "--follow-imports=silent", "send.py", folder=tmp_path, environment=environment)
     check(service, run(PYTHON / "python", "send.py", folder=tmp_path, environment=environment))

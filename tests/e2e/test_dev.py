@@ -160,6 +160,19 @@ def test_a_part_that_dies_is_named_at_once_and_starts_again(dev: Dev, part: str,
     assert dev.chat.events().next >= 2, "what was sent before is not lost"
 
 
+def test_a_valkey_that_hangs_is_named_until_it_answers(dev: Dev) -> None:
+    """Its process lives, so nothing starts it again."""
+    server = dev.part("Valkey")
+    os.kill(server, signal.SIGSTOP)
+    try:
+        dev.sees("warning: Valkey does not answer: messages wait until it does")
+    finally:
+        os.kill(server, signal.SIGCONT)
+
+    dev.sees("Valkey answers again")
+    dev.sends(number(1))
+
+
 def test_many_messages_are_counted_and_not_all_shown(stack: Harness, dev: Dev) -> None:
     """A campaign must not hide what needs a person, nor slow `dev` down. All end between two of its looks."""
     rows = [{"to": number(index), "text": "Hello"} for index in range(400)]

@@ -104,6 +104,18 @@ def test_names_are_fit_for_generated_clients() -> None:
     names = [name for name in APP.openapi()["components"]["schemas"] if not re.fullmatch("[A-Z][A-Za-z]+", name)]
     assert names == []
     assert not [name for name in APP.openapi()["components"]["schemas"] if "Model" in name]
+    # Generators name what has no name by its place: `…AdditionalProperty` and `…StateType0`.
+    maps = [
+        one["additionalProperties"]
+        for _, one in _schemas(APP.openapi())
+        if isinstance(one.get("additionalProperties"), dict)
+    ]
+    assert [one for one in maps if "additionalProperties" in one and "title" not in one] == []
+    parameters = [
+        one for path in APP.openapi()["paths"].values() for how in path.values() for one in how.get("parameters", ())
+    ]
+    assert len(parameters) > 50
+    assert [one["name"] for one in parameters if {"type": "null"} in one["schema"].get("anyOf", ())] == []
     operations = [one["operationId"] for methods in APP.openapi()["paths"].values() for one in methods.values()]
     assert len(operations) == len({*operations})
     assert [name for name in operations if not re.fullmatch("[a-z]+([A-Z][a-z]+)*", name)] == []

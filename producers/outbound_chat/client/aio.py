@@ -40,7 +40,7 @@ from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected
 from outbound_chat.client.steps.suppression_list import NumberList
 from outbound_chat.client.steps.validation import several
-from outbound_chat.client.steps.waits import Ending, Until, check_until, is_over, time_is_over
+from outbound_chat.client.steps.waits import Ending, Until, check_until, deadline_of, is_over, time_is_over
 from outbound_chat.client.steps.why import why
 from outbound_chat.client.sync import POLL_SECONDS, OutboundChat, Page
 from outbound_chat.client.waiters import Waiter
@@ -412,7 +412,7 @@ class AsyncOutboundChat(Closable):
         return await self._run(lists.history(self._context, budget, hours, step))
 
     async def events(self, *, since: int = 0, budget: str | None = None, wait: float = 0.0) -> Events:
-        deadline = time.monotonic() + wait
+        deadline = deadline_of(wait, "wait")
         while True:
             found = await self._run(lists.events(self._context, budget, since))
             if found.events or found.missed or time.monotonic() >= deadline:
@@ -509,7 +509,7 @@ class AsyncOutboundChat(Closable):
         *,
         of_batch: bool,
     ) -> Ending:
-        deadline = time.monotonic() + timeout
+        deadline = deadline_of(timeout)
         async with self._here().waiters.subscribed(self._context.channel(id_), id_, of_batch=of_batch) as waiter:
             while not (over := await self._run(is_over(self._context, found := await self._run(read()), until))):
                 if (left := deadline - time.monotonic()) <= 0:

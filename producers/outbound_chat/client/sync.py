@@ -37,7 +37,7 @@ from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected
 from outbound_chat.client.steps.suppression_list import NumberList
 from outbound_chat.client.steps.validation import several
-from outbound_chat.client.steps.waits import Ending, Until, check_until, is_over, time_is_over
+from outbound_chat.client.steps.waits import Ending, Until, check_until, deadline_of, is_over, time_is_over
 from outbound_chat.client.steps.why import why
 from outbound_chat.model.actions import BulkAction
 from outbound_chat.model.batches import Batch, BatchReceipt, EarlierBatch, Preflight
@@ -687,7 +687,7 @@ class OutboundChat(Closable):
             InvalidJob: `since` is below 0.
             SettingsError: the settings have no such budget, or there are several and `budget` is missing.
         """
-        deadline = time.monotonic() + wait
+        deadline = deadline_of(wait, "wait")
         while True:
             found = self._run(lists.events(self._context, budget, since))
             if found.events or found.missed or time.monotonic() >= deadline:
@@ -845,7 +845,7 @@ class OutboundChat(Closable):
         self.close()
 
     def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float, until: Until = "final") -> Ending:
-        deadline = time.monotonic() + timeout
+        deadline = deadline_of(timeout)
         with self._store.listen(self._context.channel(id_)) as listener:
             while not (over := self._run(is_over(self._context, found := self._run(read()), until))):
                 if (left := deadline - time.monotonic()) <= 0:

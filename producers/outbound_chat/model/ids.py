@@ -30,7 +30,9 @@ def _eight(number: int) -> str:
     return _PAIRS[number >> 30] + _PAIRS[number >> 20 & 1023] + _PAIRS[number >> 10 & 1023] + _PAIRS[number & 1023]
 
 
-def split_id(id_: str) -> tuple[str, str] | None:
+def split_id(id_: object) -> tuple[str, str] | None:
     """Returns budget and local id; None if the text is not a valid id, so that it never becomes part of a key."""
+    if not isinstance(id_, str):
+        raise TypeError(f"an id must be a string, such as job.id, not {type(id_).__name__}")
     match = _ID.fullmatch(id_)
     return (match["budget"], match["local"]) if match else None

@@ -10,9 +10,10 @@ from weakref import WeakKeyDictionary
 from outbound_chat.client import AsyncOutboundChat, OutboundChat
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context, NoContext
-from outbound_chat.client.steps.waits import Ending, Until, is_over, time_is_over
+from outbound_chat.client.steps.waits import Ending, Until, deadline_of, is_over, time_is_over
 from outbound_chat.model.contact_events import Change
 from outbound_chat.model.contacts import Basis, DeliveryState
+from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.times import to_ms
 from outbound_chat.request._names import closest
@@ -174,10 +175,13 @@ class InMemoryOutboundChat(OutboundChat):
         self.enqueued.append(noted)
 
     def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float, until: Until = "final") -> Ending:
-        del id_, timeout
-        return self._ended(self._context, read, until)
+        return self._ended(self._context, id_, read, timeout, until)
 
-    def _ended(self, context: Context, read: Callable[[], Steps[Ending]], until: Until = "final") -> Ending:
+    def _ended(
+        self, context: Context, id_: str, read: Callable[[], Steps[Ending]], timeout: float, until: Until = "final"
+    ) -> Ending:
+        deadline_of(timeout)
+        split_id(id_)
         self.finish_all()
         found = self._run(read())
         return found if self._run(is_over(context, found, until)) else self._run(time_is_over(context, found, until))
@@ -208,7 +212,7 @@ def calls_of_threads(chat: InMemoryOutboundChat) -> dict[str, Any]:
     return {
         "_context": _Adopted(chat),
         "_run": _of_open(lambda _, steps: chat._run(steps)),  # noqa: SLF001  # of a client like the other
-        "_wait": _of_open(lambda context, _id, read, _timeout, *until, **_: chat._ended(context, read, *until)),  # noqa: SLF001
+        "_wait": _of_open(lambda context, *given, **_: chat._ended(context, *given)),  # noqa: SLF001
         "ping": _of_open(lambda _: None),
     }
 

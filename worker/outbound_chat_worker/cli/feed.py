@@ -15,7 +15,7 @@ from rich.text import Text
 from outbound_chat.cli.output import out, talk, warn, when
 from outbound_chat.cli.show_jobs import COLOURS
 from outbound_chat.client import OutboundChat
-from outbound_chat.model.errors import OutboundChatError
+from outbound_chat.model.errors import OutboundChatError, StoreUnavailable
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import Event, EventKind, Hold
 from outbound_chat.model.words import release_command
@@ -41,6 +41,7 @@ class Feed:
         self._sandbox = stack.sandbox
         self._silent = silent
         self._is_busy = False
+        self._is_silent = False
         self._holds: dict[tuple[str, str], Hold] = {}
         self._stopped = threading.Event()
         self._since = self._last_number()
@@ -71,7 +72,17 @@ class Feed:
                         continue
 
     def _look_at_holds(self) -> None:
-        now = {(hold.scope, hold.name): hold for hold in self._chat.holds() if hold.owner != "cancel"}
+        try:
+            holds = self._chat.holds()
+        except StoreUnavailable:
+            if not self._is_silent:
+                self._is_silent = True
+                warn("Valkey does not answer: messages wait until it does")
+            return
+        if self._is_silent:
+            self._is_silent = False
+            talk.print(Text("Valkey answers again", style="green"))
+        now = {(hold.scope, hold.name): hold for hold in holds if hold.owner != "cancel"}
         before, self._holds = self._holds, now
         for key in now.keys() - before.keys():
             warn(held(now[key]))

@@ -1,5 +1,6 @@
 """Decides when a wait is over, and ends one that has timed out with the reason."""
 
+import time
 from contextlib import suppress
 from typing import Literal, TypeVar, get_args
 
@@ -17,6 +18,13 @@ from outbound_chat.store import scripts
 Ending = TypeVar("Ending", Job, Batch)
 Until = Literal["final", "ended", "delivered"]
 """What a wait is for: the end of a job or batch, of a job's contact, or what became of the delivery."""
+
+
+def deadline_of(seconds: object, name: str = "timeout") -> float:
+    """Returns when a wait that begins now is over, by the monotonic clock."""
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+        raise TypeError(f"{name} must be a number of seconds, not {type(seconds).__name__}")
+    return time.monotonic() + seconds
 
 
 def check_until(until: str) -> None:

@@ -226,5 +226,8 @@ def complete(schemas: dict[str, Any]) -> None:
     schemas["Job"]["required"].remove("repeated")
     for schema in schemas.values():
         for described in (schema, *schema.get("properties", {}).values()):
+            inner = described.get("additionalProperties")
+            if isinstance(inner, dict) and inner.get("type") == "object":
+                inner["title"] = "Numbers"  # else generators name it after `additionalProperties`
             if "description" in described:
                 described["description"] = described["description"].replace("None", "null").replace("\n", " ")
