@@ -69,6 +69,15 @@ def test_what_is_read_before_the_fork_is_not_overlooked(tmp_path: Path, variable
     assert started(tmp_path, "holds", **variables)[0] is None
 
 
+def test_what_a_shell_asks_to_complete_is_read_behind_the_fork(tmp_path: Path) -> None:
+    """Each press of the tab key is a start of its own."""
+    asked = {"_OUTBOUND_CHAT_COMPLETE": "complete_bash", "COMP_WORDS": "outbound-chat hol", "COMP_CWORD": "1"}
+    process, output = started(tmp_path, **asked)
+    assert process is not None
+    assert process.wait(60) == 0
+    assert output.read_text().split() == ["hold", "holds"]
+
+
 def test_a_command_that_starts_programs_is_started_cold(tmp_path: Path) -> None:
     assert started(tmp_path, "demo")[0] is None
 

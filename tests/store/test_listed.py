@@ -59,8 +59,11 @@ def _raw(ledger: Ledger) -> list[bytes]:
         return found
 
 
-@pytest.mark.parametrize(("index", "least", "length"), [("", 150, 209), (INDEX, 500, 559)])
-@pytest.mark.parametrize("count", [1, 3, 7])
+@pytest.mark.parametrize(
+    ("count", "index", "least", "length"),
+    # The list of a number is read by the same script, and never shorter: 500 pages of one would prove no more.
+    [*((count, "", 150, 209) for count in (1, 3, 7)), (7, INDEX, 500, 559)],
+)
 def test_pages_leave_none_out_while_others_come_and_the_oldest_go(
     ledger: Ledger, count: int, index: str, least: int, length: int
 ) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from .server import MOST_BYTES
 
-_READ_LATER = ("OUTBOUND_CHAT_", "AWS_", "PYTEST_")
+_READ_LATER = ("OUTBOUND_CHAT_", "_OUTBOUND_CHAT_COMPLETE", "COMP_", "_TYPER_COMPLETE_", "AWS_", "PYTEST_")
 """How the variables begin that no module reads as it is imported."""
 
 

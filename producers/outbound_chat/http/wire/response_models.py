@@ -168,9 +168,9 @@ class ReplayedWebhooks(_Model):
 
 
 def _list_of(name: str, description: str, record: type, **member: str) -> type[BaseModel]:
-    """Returns a model whose only member is a list of records. `member`: its name and description."""
+    """Returns a model with one member, a list of records. `member`: its name and description, so no source is read."""
     members: Any = {name: (GenericAlias(list, record), Field(description=text)) for name, text in member.items()}
-    return create_model(name, __config__=_CONFIG, __doc__=description, **members)
+    return create_model(name, __config__=_CONFIG | {"use_attribute_docstrings": False}, __doc__=description, **members)
 
 
 _OUTCOMES = "One result per job, in the order of the request."
