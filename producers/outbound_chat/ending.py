@@ -46,6 +46,19 @@ class Ending:
 
 
 @contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Delays Ctrl-C until the end of the block, so that what was done is also counted."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
 def until_stopped() -> Iterator[None]:
     """Ends the program with exit code 0 at Ctrl-C or SIGTERM in the block, which never ends otherwise."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -11,7 +11,7 @@ import fakeredis
 import pytest
 import redis
 
-from outbound_chat import AsyncOutboundChat, Job
+from outbound_chat import AsyncOutboundChat, ClientClosed, Job
 from outbound_chat.store import AsyncStore
 from outbound_chat_worker.local.embedded import EmbeddedServer, embedded_server
 from tests.client.conftest import VALUES
@@ -156,18 +156,22 @@ def test_a_loop_that_begins_while_another_connects_hinders_it_not(server: Embedd
     first.close()
 
 
-def test_a_close_that_is_cancelled_leaves_no_connection(server: EmbeddedServer, look: redis.Redis) -> None:
+def test_a_close_that_is_cancelled_ends_waits_and_leaves_no_connection(
+    server: EmbeddedServer, look: redis.Redis
+) -> None:
     """A framework that shuts down gives it a limited time."""
     before, chat = _connections(look), _client(server.url)
 
     async def walk() -> None:
         job = await chat.enqueue(sender="support", to=number(1), text="Hello")
-        waiting = asyncio.create_task(chat.wait(job.id, timeout=PATIENCE))
+        waiting = asyncio.create_task(chat.wait(job.id, timeout=2 * PATIENCE))
         await asyncio.to_thread(wait_until, look.pubsub_channels, what="the subscription")
         closing = asyncio.create_task(chat.close())
         await asyncio.sleep(0)  # it waits for the subscription to end now
         closing.cancel()
-        await asyncio.gather(closing, waiting, return_exceptions=True)
+        with pytest.raises(ClientClosed):
+            await asyncio.wait_for(waiting, PATIENCE)
+        await asyncio.gather(closing, return_exceptions=True)
         assert closing.cancelled()
         await asyncio.to_thread(wait_until, lambda: _connections(look) == before, what="no connection that is left")
 

@@ -10,7 +10,7 @@ import pytest
 from outbound_chat.model.jobs import JobState
 from outbound_chat.store import scripts
 from outbound_chat_config import ContactEventSettings, Settings
-from outbound_chat_worker.contact_events.lost_ends import LostEnds, heard_until
+from outbound_chat_worker.contact_events.lost_ends import TURN_MS, LostEnds, heard_until
 from outbound_chat_worker.contact_events.questions import Question
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT
@@ -162,9 +162,8 @@ def test_another_worker_goes_on_where_one_has_died(world: World) -> None:
     world.fill()
     world.pass_time(1_000, world.watch())
     assert world.ledger.redis.pttl(world.ledger.key("chat_watcher")) > 0
-    world.ledger.redis.delete(world.ledger.key("chat_watcher"))
     world.contacts.end("c-0", world.ledger.clock.now_ms)
-    world.pass_time(1_000, world.watch())
+    world.pass_time(TURN_MS, world.watch())
     assert world.open() == {"c-1", "c-2", "c-3"}
 
 

@@ -109,13 +109,15 @@ class WaiterHub:
     async def close(self) -> None:
         """Ends all tasks, releases the connection, and makes the remaining waiters read again."""
         tasks = self._parts | ({self._task} if self._task else set())
-        while left := {task for task in tasks if not task.done()}:
-            for task in left:
-                task.cancel()
-            await asyncio.wait(left, timeout=CANCEL_SECONDS)
-        for channel in self._channels.values():
-            for waiter in channel.waiters:
-                waiter.wake()
+        try:
+            while left := {task for task in tasks if not task.done()}:
+                for task in left:
+                    task.cancel()
+                await asyncio.wait(left, timeout=CANCEL_SECONDS)
+        finally:
+            for channel in self._channels.values():
+                for waiter in channel.waiters:
+                    waiter.wake()
 
     async def _run(self) -> None:
         """Runs until Redis can't be reached, which all waiters then raise. The next waiter starts it again."""

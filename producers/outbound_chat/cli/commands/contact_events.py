@@ -17,6 +17,7 @@ from outbound_chat.cli.output import end_with, number_of, out, print_json, talk,
 from outbound_chat.cli.progress import count_progress, file_progress
 from outbound_chat.cli.tables import make_table, print_record, print_table, time_cell
 from outbound_chat.client import OutboundChat
+from outbound_chat.ending import uninterrupted
 from outbound_chat.model.contact_events import ContactEventStatus, Outcome
 from outbound_chat.model.errors import FieldError, InvalidJob, StoreError, StoreUnavailable
 from outbound_chat.model.operations import NumberReceipts
@@ -69,7 +70,9 @@ def _apply(
     has_warned = False
     while outcomes is None:
         try:
-            outcomes = chat.ingest_contact_events([event for _, event in events])
+            with uninterrupted():
+                outcomes = chat.ingest_contact_events([event for _, event in events])
+                counts.update(outcomes)
         except StoreError as error:
             if not (repeats and isinstance(error, StoreUnavailable)):
                 error.add_note(f"{number_of(counts.total(), 'event')} applied; repeat the command, which does no harm")
@@ -77,7 +80,6 @@ def _apply(
             if not has_warned:  # an outage may take hours
                 warn(f"{error}; trying again until Redis answers")
             has_warned = True
-    counts.update(outcomes)
     for (line, _), outcome in zip(events, outcomes, strict=True):
         if outcome is Outcome.UNREADABLE and len(faults) < SHOWN_FAULTS:
             message = "must be one JSON object with the fields of an event, of at most 256 KiB"

@@ -8,10 +8,11 @@
 -- keeps   only the turn is written; a repeat extends it
 -- uses: instance_chats
 local TURN, instance = key('chat_watcher'), ARGV[3]
-local holder = try('GET', TURN)
-if holder and holder ~= ARGV[1] then
+local until_ms, holder = string.match(try('GET', TURN) or '', '^(%d+):(.*)$')
+if holder and holder ~= ARGV[1] and NOW < tonumber(until_ms) then
   return {}
 end
-redis.call('SET', TURN, ARGV[1], 'PX', ARGV[2])
+-- The expiry only cleans up, and frees a turn that began while the clock was ahead.
+redis.call('SET', TURN, NOW + ARGV[2] .. ':' .. ARGV[1], 'PX', 10 * ARGV[2])
 return { NOW, instance_chats.open(instance), instance_chats.time_of('last', instance),
   instance_chats.time_of('swept', instance) }
