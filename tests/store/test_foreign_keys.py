@@ -258,12 +258,25 @@ def test_a_pace_that_cannot_be_read_is_learned_anew(ledger: Ledger, kind: str) -
 @garbage
 def test_counts_that_cannot_be_read_stop_no_job(ledger: Ledger, kind: str) -> None:
     """The counts are gone, and `doctor` says so; the jobs are not."""
-    ledger.add(2, watched=False)
+    ledger.add(1, watched=False)
     overwrite(ledger, "counts", kind)
+    ledger.add(1, watched=False)
 
     first, claim = ledger.take_one()
     assert ledger.finish(first, claim, "sent", contact_id="contact-1") == "sent"
     ledger.maintain()
+
+
+@pytest.mark.parametrize("value", ["many", "1.5", "1" * 20, ""])
+def test_a_count_that_cannot_be_read_stays_as_it_is_and_the_others_go_on(ledger: Ledger, value: str) -> None:
+    """New jobs write all counts at once, which must not make a wrong one look right."""
+    ledger.add(1, watched=False)
+    ledger.redis.hset(ledger.keys.counts, "waiting", value)
+    before = int(ledger.redis.hget(ledger.keys.counts, "last_order"))
+    ledger.add(2, watched=False)
+
+    assert ledger.redis.hmget(ledger.keys.counts, "waiting", "accepted") == [value, "3"]
+    assert int(ledger.redis.hget(ledger.keys.counts, "last_order")) > before + 1
 
 
 @garbage

@@ -27,7 +27,7 @@ class Lane(NamedTuple):
 
     def __str__(self) -> str:
         """Returns its name, `priority:sender:tenant:batch`."""
-        return f"{self.priority.value}:{self.sender}:{self.tenant}:{self.batch}"
+        return f"{self.priority:d}:{self.sender}:{self.tenant}:{self.batch}"
 
     @property
     def without_batch(self) -> str:

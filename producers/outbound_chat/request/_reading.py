@@ -13,6 +13,7 @@ from outbound_chat.request._walk import MOST_FINDINGS
 
 _FROM_SENDER = frozenset({"InstanceId", "SourceEndpoint"})
 _KEPT = frozenset(SPEC.members) - _FROM_SENDER
+_OBJECTS = frozenset({dict})
 
 
 def read_options(options: Mapping[str, Any], errors: list[FieldError]) -> tuple[dict[str, Any], Names, str]:
@@ -38,7 +39,7 @@ def read_options(options: Mapping[str, Any], errors: list[FieldError]) -> tuple[
         body["ParticipantDetails"] = {"DisplayName": body.pop("DisplayName")}
         names = {**names, **DISPLAY_NAME}
     segments = body.get("SegmentAttributes")
-    if isinstance(segments, Mapping) and not all(value.__class__ is dict for value in segments.values()):
+    if isinstance(segments, dict | Mapping) and not {*map(type, segments.values())} <= _OBJECTS:
         body["SegmentAttributes"] = {key: segment_value(value) for key, value in segments.items()}
         names = {**names, **_names_of_plain(segments)}
     body, json = copy_and_check(body)

@@ -49,7 +49,8 @@ class Deadline:
         """Seconds for which the server may be silent now."""
         left = self._ends - time.monotonic()
         block = self._block if left > self._block else 0.0
-        return max(block + (left - block) / 2, SHORTEST)
+        silence = block + (left - block) / 2
+        return silence if silence > SHORTEST else SHORTEST  # noqa: FURB136  # a call of `max`, twice in each call
 
     def __enter__(self) -> Self:
         self._token = _current.set(self)
@@ -157,7 +158,8 @@ class _Socket:
         self._seconds = seconds
 
     def _obey(self) -> None:
-        seconds = _silence(self._seconds)
+        deadline = _current.get()
+        seconds = self._seconds if deadline is None else deadline.silence
         # Python asks the system each time. From one quick call to the next the time hardly differs.
         if self._set is None or not seconds <= self._set <= seconds * NEAR:
             self._socket.settimeout(seconds)

@@ -28,7 +28,7 @@ _LISTS = ("suppressed:", "suppressed_enc:")
 def counts(store: Store, keys: Keys) -> dict[str, int]:
     """Counts all jobs that the budget has accepted, by state; leaves out fields that another program wrote."""
     found = store.ask(lambda redis: redis.hgetall(keys.counts))
-    return {field: int(count) for field, count in found.items() if count and is_count(count)}
+    return {field: int(count) for field, count in found.items() if field != "last_order" and count and is_count(count)}
 
 
 def foreign_keys(store: Store, keys: Keys) -> list[str]:

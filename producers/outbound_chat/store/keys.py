@@ -70,8 +70,8 @@ KINDS = (
     KeyKind("calls", "hash", Lifetime.BUDGET, "calls that led to no contact: one of some 30 results -> number"),
     KeyKind("waits", "hash", Lifetime.BUDGET, "how long jobs had been due when claimed: priority and seconds -> jobs"),
     KeyKind("history", "list", Lifetime.BUDGET, "counts of each minute of the last three days, the newest first"),
-    KeyKind("counts", "hash", Lifetime.BUDGET, "counts by state over all jobs ever accepted"),
-    KeyKind("bucket", "hash", Lifetime.BUDGET, "tokens, the learned rate, whose share is next, number of the last job"),
+    KeyKind("counts", "hash", Lifetime.BUDGET, "counts by state over all jobs ever accepted, number of the last one"),
+    KeyKind("bucket", "hash", Lifetime.BUDGET, "tokens, the learned rate, whose share is next"),
     KeyKind("faults", "hash", Lifetime.EMPTY, "counts that do not add up: kind, and lane or job -> by how much"),
     KeyKind("scan", "hash", Lifetime.TTL, "how far the wakers have scanned lanes and jobs"),
     KeyKind("settings", "hash", Lifetime.BUDGET, "rate, burst and so on, with a version"),
@@ -201,7 +201,8 @@ class Keys:
         node would run the script on the part of the store that has already arrived.
         https://redis.io/docs/latest/commands/cluster-setslot/
         """
-        return self.base, f"{self.base}-"
+        base = self.base
+        return base, base + "-"
 
     def batch(self, batch: str) -> str:
         """The hash of a batch's record."""

@@ -22,14 +22,15 @@ class DurabilityCheck:
     def __init__(self, settings: DurabilitySettings, wanted: object, errors: Errors) -> None:
         """`wanted`: the caller's option, or None for the default of the settings. Adds to `errors` if invalid."""
         self._settings = settings
-        self._waits = (check_durability(wanted, errors) or settings.default) is Durability.FSYNC
+        self.waits = (check_durability(wanted, errors) or settings.default) is Durability.FSYNC
+        """Whether it was requested; if not, the methods do nothing."""
         self._replicas = 0
         self._duplicates: list[str] = []
         self._keys: Keys | None = None
 
     def remember(self, local_id: str) -> None:
         """Adds an earlier job that a row of a batch repeats: it must be safe too."""
-        if self._waits:
+        if self.waits:
             self._duplicates.append(local_id)
 
     def prepare(self, keys: Keys) -> Steps[None]:
@@ -39,7 +40,7 @@ class DurabilityCheck:
             StoreError: the server has no append-only file, is too old, or has too few replicas.
         """
         self._keys = keys
-        if not self._waits:
+        if not self.waits:
             return
         found = yield from ask(scripts.check_durable(keys))
         if found.refusal:
@@ -69,7 +70,7 @@ class DurabilityCheck:
         Raises:
             NotDurable: Redis did not confirm that it is safe.
         """
-        if not self._waits or self._keys is None:
+        if not self.waits or self._keys is None:
             return
         rest = [*local_ids, *self._duplicates]
         lost = False

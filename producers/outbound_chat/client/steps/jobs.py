@@ -35,7 +35,7 @@ from outbound_chat.model.times import to_ms
 from outbound_chat.request import ChatRequest, match_sender
 from outbound_chat.request.options import OWN_OPTIONS
 from outbound_chat.store import Keys, scripts
-from outbound_chat.store.scripts import NotOpen, Other
+from outbound_chat.store.scripts import NotOpen, Other, Submitted
 from outbound_chat_config import Sender
 
 
@@ -79,7 +79,8 @@ def _enqueue(
     # A call that is repeated days later, with the same key, gets its job; a new one is refused.
     if timing.passed and not (idem and (yield from ask(scripts.used_keys(keys, tenant, [idem])))):
         raise InvalidJob(timing.passed)
-    yield from durability.prepare(keys)
+    if durability.waits:
+        yield from durability.prepare(keys)
     lane = Lane(priority, sender_name, tenant or "")
     job = new_job(
         context.cipher,
@@ -92,18 +93,18 @@ def _enqueue(
         lane=lane,
         callback=callback,
     )
-    call = scripts.submit(
-        keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job], listing=context.listing
-    )
-    submitted = yield from ask(call)
+    life_ms = max_age_ms(sender)
+    call = scripts.submit(keys, lane=lane, max_age_ms=life_ms, rejected=0, jobs=[job], listing=context.listing)
+    submitted: Submitted | NotOpen = yield call
     if isinstance(submitted, NotOpen):  # can't be: the lane has no batch
         raise UnknownBatch(str(lane))
     if submitted.first:
         yield from note_budget(keys)
     for other in submitted.others:
         return (yield from _repeated(context, keys, other, durability))
-    yield from durability.confirm(f"{keys.budget}.{job.local_id}", local_ids=[job.local_id])
-    return fresh_job(keys.budget, job, lane, submitted.now_ms, max_age_ms(sender))
+    if durability.waits:
+        yield from durability.confirm(f"{keys.budget}.{job.local_id}", local_ids=[job.local_id])
+    return fresh_job(keys.budget, job, lane, submitted.now_ms, life_ms)
 
 
 def _check_what_is_left_to_redis(

@@ -91,6 +91,8 @@ def submit(
     def read(reply: list[Any]) -> Submitted | NotOpen:
         if reply[0] not in {"ok", "first"}:
             return NotOpen(closed=reply[0] == "batch_closed")
+        if not reply[2:]:
+            return Submitted(int(reply[1]), (), reply[0] == "first")
         others = (Other(int(index), verdict == "same", other) for index, verdict, other in rows(reply, 2, 3))
         return Submitted(int(reply[1]), tuple(others), reply[0] == "first")
 

@@ -18,7 +18,7 @@
 --         {'duplicate_risk', since_ms}: a call at that time may have led to a contact, and no token would prevent a
 --         second one: without `force` nothing was done
 -- keeps   a job has one replay, counted once; a repeat gives the same reply
--- uses: counts insert pump_requests records ring transitions webhooks
+-- uses: counts insert lanes pump_requests records ring transitions webhooks
 local old, id, edited, force, action = ARGV[1], ARGV[2], ARGV[7] == '1', ARGV[8] == '1', ARGV[12]
 local head, request = records.load(old)
 if not head then
@@ -36,7 +36,7 @@ if not protected and not force then
   return { 'duplicate_risk', since }
 end
 local same_token = not edited and protected
-insert.begin(ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[10]), ARGV[11])
+insert.begin(ARGV[3], lanes.batch_of(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[10]), ARGV[11])
 insert.job(id, ARGV[9], '0', ARGV[5], same_token and ARGV[6] or '', '', ARGV[14],
   webhooks.callback_of(head[LANE], head[CALLBACK]), { of = old, maybe_sent = same_token and since or 0 })
 insert.write()

@@ -18,48 +18,24 @@
 --         come in order: one up to the last that came before is never taken again, whatever became of its record
 -- uses: counts insert lanes pump_requests records ring
 local FIRST, WIDTH = 6, 9
--- Where each value of a job lies behind its id.
-local AT_MS, EXPIRES_MS, JOB_PARTS, JOB_TOKEN, KEY, FINGERPRINT, REQUEST, URL = 1, 2, 3, 4, 5, 6, 7, 8
+-- Where some values of a job lie behind its id.
+local KEY, FINGERPRINT = 5, 6
 local lane = ARGV[1]
 local _, _, tenant, batch = lanes.parts(lane)
 -- The last row that came before; -1: none of these rows did.
 local reply, earliest, handled = { 'ok', NOW }, math.huge, -1
 
--- If every row has a key of another job, the answer needs no batch, which begins with its first job.
-local function all_repeated()
-  for i = FIRST, #ARGV, WIDTH do
-    if redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i + KEY])) == 0 then
-      return false
-    end
-  end
-  return #ARGV >= FIRST
-end
-
-local function take(i)
-  local id = ARGV[i]
-  local old = handled >= 0 and records.row_in_id(id) <= handled
-  local has_key = ARGV[i + KEY] ~= ''
-  -- Without a key `insert.job` finds out by itself.
-  if (old or has_key) and redis.call('EXISTS', key('j:' .. id)) == 1 then
-    return
-  elseif old and redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i + KEY])) == 0 then
-    return
-  end
-  if has_key then
-    local other, verdict = insert.other_job(tenant, id, ARGV[i + KEY], ARGV[i + FINGERPRINT])
-    if other then
-      reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = (i - FIRST) / WIDTH, verdict, other
-      return
-    end
-  end
-  local due = not old and insert.job(id, ARGV[i + AT_MS], ARGV[i + EXPIRES_MS], ARGV[i + JOB_PARTS],
-    ARGV[i + JOB_TOKEN], ARGV[i + KEY], ARGV[i + REQUEST], ARGV[i + URL])
-  if due and due < earliest then
-    earliest = due
-  end
-end
-
 if batch ~= '' then
+  -- If every row has a key of another job, the answer needs no batch, which begins with its first job.
+  local function all_repeated()
+    for i = FIRST, #ARGV, WIDTH do
+      if redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i + KEY])) == 0 then
+        return false
+      end
+    end
+    return #ARGV >= FIRST
+  end
+
   local created_at, closed_at, rows = unpack(try('HMGET', key('b:' .. batch), 'created_at', 'closed_at', 'rows') or {})
   if not created_at and not all_repeated() then
     return { 'unknown_batch' }
@@ -72,20 +48,34 @@ if batch ~= '' then
       return { 'batch_closed' }
     end
   end
+  if handled < records.row_in_id(ARGV[FIRST] or '') then
+    handled = -1
+  end
 end
-if batch == '' or handled < records.row_in_id(ARGV[FIRST] or '') then
-  handled = -1
-end
-insert.begin(lane, tonumber(ARGV[2]), tonumber(ARGV[4]), ARGV[5])
+insert.begin(lane, batch, tonumber(ARGV[2]), tonumber(ARGV[4]), ARGV[5])
+-- Not a function: Lua would make it, and a variable for each value that it uses, at each call.
 for i = FIRST, #ARGV, WIDTH do
-  take(i)
+  local id, idem, other, verdict = ARGV[i], ARGV[i + KEY], nil, nil
+  local old = handled >= 0 and records.row_in_id(id) <= handled
+  -- Without a key `insert.job` finds out by itself.
+  local is_done = (old or idem ~= '') and redis.call('EXISTS', key('j:' .. id)) == 1
+    or old and redis.call('EXISTS', key('idem:' .. tenant .. ':' .. idem)) == 0
+  if idem ~= '' and not is_done then
+    other, verdict = insert.other_job(tenant, id, idem, ARGV[i + FINGERPRINT])
+  end
+  if other then
+    reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = (i - FIRST) / WIDTH, verdict, other
+  elseif not old and not is_done then
+    local due = insert.job(id, ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], idem, ARGV[i + 7], ARGV[i + 8])
+    earliest = due and math.min(due, earliest) or earliest
+  end
 end
-insert.write()
-reply[1] = counts.write() and 'first' or 'ok'
+reply[1] = insert.write() and 'first' or 'ok'
+counts.write()
 if earliest < math.huge then
-  local is_blocked = ring.place(lane, earliest <= NOW and NOW)
+  local is_blocked, was_there = ring.place(lane, earliest <= NOW and NOW)
   if not is_blocked and earliest <= NOW + pump_requests.ASKED_MS then
-    pump_requests.signal_work()
+    pump_requests.signal_work(was_there)
   end
 end
 return reply

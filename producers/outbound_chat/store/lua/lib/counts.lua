@@ -2,15 +2,17 @@
 -- accepted = waiting + leased + sent + failed + expired + cancelled + uncertain + unreadable.
 -- uses: batches lanes
 local counts = {}
--- What this call of the script has changed: batch ('' for single jobs) -> state -> by how much.
-local changes
+-- What this call of the script has changed: batch ('' for single jobs) -> state -> by how much; and of the budget.
+local changes, of_budget
 
 before_each_call('counts', function()
-  changes = nil
+  changes, of_budget = nil, nil
 end)
 
-function counts.add(batch, state, by)
-  changes = changes or {}
+-- `is_counted`: the count of the budget is right already.
+function counts.add(batch, state, by, is_counted)
+  changes, of_budget = changes or {}, of_budget or {}
+  of_budget[state] = (of_budget[state] or 0) + (is_counted and 0 or by)
   local of_batch = changes[batch] or {}
   changes[batch] = of_batch
   of_batch[state] = (of_batch[state] or 0) + by
@@ -27,18 +29,18 @@ function counts.unwritten(batch, state)
 end
 
 -- Write what `add`, `move` and the lanes collected; every script that counts calls it once, at its end. A count that
--- another program made unreadable stays as it is: the job itself is done, and `doctor` names the key. Return whether
--- the first job of the budget was accepted.
+-- another program made unreadable stays as it is: the job itself is done, and `doctor` names the key.
 function counts.write()
-  local first = false
   lanes.write_counts()
+  for state, by in pairs(of_budget or {}) do
+    if by ~= 0 then
+      try('HINCRBY', key('counts'), state, by)
+    end
+  end
   for batch, by_state in pairs(changes or {}) do
-    for state, by in pairs(by_state) do
+    for state, by in pairs(batch ~= '' and by_state or {}) do
       if by ~= 0 then
-        first = try('HINCRBY', key('counts'), state, by) == by and state == 'accepted' or first
-        if batch ~= '' then
-          try('HINCRBY', key('b:' .. batch), state, by)
-        end
+        try('HINCRBY', key('b:' .. batch), state, by)
       end
     end
     if batch ~= '' then
@@ -48,7 +50,6 @@ function counts.write()
       batches.settle(batch)
     end
   end
-  return first
 end
 
 return counts

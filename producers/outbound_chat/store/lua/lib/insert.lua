@@ -8,26 +8,30 @@ local START = '[' .. records.NEWEST_VERSION .. ',"queued",'
 
 -- Of this call: the lane of all jobs, its batch, what their heads begin with, and how long a job without an end lives.
 local lane, batch, start, max_age_ms
--- What `insert.write` will write, and the last number in the order of acceptance; see `lanes`.
-local expiries, places, last_order, last_digits
+-- What `insert.write` will write, the last number in the order of acceptance (see `lanes`), and the counts before.
+local expiries, due_at_once, timed, last_order, last_digits, accepted, waiting
 -- See `listing`: how many single jobs stay listed, the ids to add, and whether jobs are listed by their phone number.
 local most_listed, to_list, by_number
 -- When jobs with this `send_at` end that have no end of their own: rows mostly share it.
 local known_send_at, known_end
 
--- Begin to add jobs to a lane. `max_age`: see `insert.job`. `most`: how many single jobs stay listed, 0: none is.
--- `finds_numbers`: '1' to list them by their number.
-function insert.begin(of_lane, max_age, most, finds_numbers)
-  lane, batch, max_age_ms = of_lane, lanes.batch_of(of_lane), max_age
+-- Begin to add jobs to a lane of the batch. `max_age`: see `insert.job`. `most`: how many single jobs stay listed, 0:
+-- none is. `finds_numbers`: '1' to list them by their number.
+function insert.begin(of_lane, of_batch, max_age, most, finds_numbers)
+  lane, batch, max_age_ms = of_lane, of_batch, max_age
   -- The lane is stored without the batch, which the id contains.
   start = START .. cjson.encode(string.sub(lane, 1, #lane - #batch)) .. ',' .. digits(NOW) .. ','
-  expiries, places, last_order, known_send_at = {}, { ['lane:'] = {}, ['timed:'] = {} }, nil, nil
+  expiries, due_at_once, timed, last_order, known_send_at = {}, nil, nil, nil, nil
   most_listed, to_list, by_number = most, batch == '' and most > 0 and {}, finds_numbers == '1'
 end
 
--- Return the job's number in the order of acceptance, and its digits. `bucket` keeps the last number.
+-- Return the job's number in the order of acceptance, and its digits. `counts` keeps the last number: so each single
+-- job reads and writes it in one command with the counts that it changes.
 local function next_order()
-  last_order = last_order or number_in(try('HGET', key('bucket'), 'last_order'), 0, 9e15) or 0
+  if not last_order then
+    last_order, accepted, waiting = unpack(try('HMGET', key('counts'), 'last_order', 'accepted', 'waiting') or {})
+    last_order = number_in(last_order, 0, 9e15) or 0
+  end
   last_order = math.max(last_order + 1, math.floor(EXACT_NOW_MS * 1000 + 0.5))
   last_digits = digits(last_order)
   return last_order, last_digits
@@ -73,7 +77,7 @@ end
 -- `replay`: the id of the job that it sends again (`of`), and that job's `maybe_sent`; nil: none.
 -- `insert.write` must follow.
 function insert.job(id, send_at, expires, parts, token, idem, request, callback, replay)
-  local part, ends = send_at == '0' and 'lane:' or 'timed:', expires == '0' and end_of(send_at) or expires
+  local ends = expires == '0' and end_of(send_at) or expires
   local order, order_digits = next_order()
   if not redis.call('SET', key('j:' .. id), start .. send_at .. ',' .. send_at .. ',' .. ends .. ',0,"",'
     .. (replay and digits(replay.maybe_sent) or '0') .. ',0,' .. parts .. ',' .. quoted(token) .. ',' .. quoted(idem)
@@ -88,32 +92,49 @@ function insert.job(id, send_at, expires, parts, token, idem, request, callback,
   if by_number then
     listing.add_to_number(id, request, tonumber(ends))
   end
-  new = places[part]
-  if part == 'lane:' then
+  if send_at == '0' then
+    due_at_once = due_at_once or {}
+    new = due_at_once
     new[#new + 1], new[#new + 2] = order_digits, lanes.member_of(batch, id)
     return NOW
   end
+  timed = timed or {}
+  new = timed
   new[#new + 1], new[#new + 2] = send_at, lanes.numbered_member(batch, id, order)
   return tonumber(send_at)
 end
 
--- Write the entries of all new jobs, and count them.
+-- Return the count with the new jobs; nil: another program made it unreadable.
+local function with_new(count, jobs)
+  local number = count == false and 0 or number_in(count, 0, 9e15)
+  return number and number % 1 == 0 and digits(number + jobs) or nil
+end
+
+-- Write the entries of all new jobs, and count them. Return whether the first job of the budget was accepted.
+-- `counts.write` must follow.
 function insert.write()
-  if #expiries == 0 then
-    return
+  local jobs = #expiries / 2
+  if jobs == 0 then
+    return false
   end
-  for part, new in pairs(places) do
-    if #new > 0 then
-      lanes.count(lane, redis.call('ZADD', key(part .. lane), unpack(new)))
-    end
-  end
-  try('HSET', key('bucket'), 'last_order', last_digits)
+  local placed = due_at_once and redis.call('ZADD', key('lane:' .. lane), unpack(due_at_once)) or 0
+  lanes.count(lane, placed + (timed and redis.call('ZADD', key('timed:' .. lane), unpack(timed)) or 0))
   if to_list then
     listing.add(to_list, most_listed)
   end
   redis.call('ZADD', key('expiry'), unpack(expiries))
-  counts.add(batch, 'accepted', #expiries / 2)
-  counts.add(batch, 'waiting', #expiries / 2)
+  local more_accepted, more_waiting = with_new(accepted, jobs), with_new(waiting, jobs)
+  local is_counted = more_accepted and more_waiting
+  if is_counted then
+    redis.call('HSET', key('counts'), 'last_order', last_digits, 'accepted', more_accepted, 'waiting', more_waiting)
+  else
+    try('HSET', key('counts'), 'last_order', last_digits)
+  end
+  if batch ~= '' or not is_counted then
+    counts.add(batch, 'accepted', jobs, is_counted)
+    counts.add(batch, 'waiting', jobs, is_counted)
+  end
+  return accepted == false
 end
 
 return insert

@@ -87,14 +87,16 @@ local function signal_once(list, word, lifetime_ms)
 end
 
 -- Announce new work: wake the waiting pump, else let the wakers start one. A busy pump finds the work by itself.
-function pump_requests.signal_work()
+-- `beside_other`: other due jobs were there already. A pump was asked for when they came, and the wakers look for one
+-- each second, so only a waiting pump is looked for.
+function pump_requests.signal_work(beside_other)
   -- Mostly pumps are busy or one is on its way, so this is found out first.
   if redis.call('EXISTS', key('waiting')) == 1 then
     if not budget_is_held() then
       redis.call('DEL', key('waiting'))
       signal_once(key('poke'), 1, POKE_MS)
     end
-  elseif pump_requests.live_pumps() == 0 and not is_on_its_way() and not budget_is_held() then
+  elseif not beside_other and pump_requests.live_pumps() == 0 and not is_on_its_way() and not budget_is_held() then
     signal_once(key('wake'), pump_requests.ask_for_pump(), WAKE_MS)
   end
 end

@@ -69,9 +69,15 @@ function ring.unblock(lane, scope)
 end
 
 -- Put the lane where it belongs after its jobs changed. A gate keeps its lanes as long as they have jobs. Return
--- whether the lane is behind one. `known_due`: when its next job is due, if the caller knows.
+-- whether the lane is behind one, and whether it is known to have been in the ring. `known_due`: when its next job is
+-- due, if the caller knows.
 function ring.place(lane, known_due)
   local tenant, name = lanes.tenant_of(lane), ring.of(lane)
+  local own = name .. ':' .. tenant
+  -- Its tenant is there too, then; `reconcile` repairs it where somebody edited keys.
+  if known_due and redis.call('ZSCORE', own, lane) then
+    return false, true
+  end
   local scope = redis.call('HGET', key('blocked'), lane)
   local due = known_due or lanes.next_due(lane)
   if tenant ~= '' then
@@ -83,15 +89,11 @@ function ring.place(lane, known_due)
       redis.call('HDEL', key('blocked'), lane)
     end
   elseif due and due <= NOW then
-    local own = name .. ':' .. tenant
-    -- A tenant is there while one of its lanes is; `reconcile` repairs it where somebody edited keys.
-    if not (redis.call('ZSCORE', own, lane) and (known_due or redis.call('ZSCORE', name, tenant))) then
-      redis.call('ZREM', key('delayed'), lane)
+    -- If it is in the ring, it is there only where somebody edited keys; the wakers would look at it again and again.
+    redis.call('ZREM', key('delayed'), lane)
+    if known_due or not (redis.call('ZSCORE', own, lane) and redis.call('ZSCORE', name, tenant)) then
       join(own, lane)
       join(name, tenant)
-    elseif not known_due then
-      -- It is there only where somebody edited keys; the wakers would look at it again and again.
-      redis.call('ZREM', key('delayed'), lane)
     end
   else
     ring.leave(name, lane)
