@@ -102,6 +102,8 @@ class Model:
     latest: int = 0
     """The latest time that the clock ever showed."""
     last_place: int = 0
+    last_look: int = 0
+    """When a waker last looked, by the clock as it was then."""
     jobs: dict[str, Job] = field(default_factory=dict)
     batches: dict[str, Batch] = field(default_factory=dict)
     numbers: dict[str, Allowance] = field(default_factory=dict)
@@ -309,6 +311,10 @@ class Model:
         """How many leases were lost, and how many jobs expired."""
         for hold in self.system.values():
             hold.until = min(hold.until, self.now + hold.wait)
+        step, self.last_look = self.last_look - self.now, self.now
+        for job in self.of_state("sending") if step >= 1000 else ():
+            if job.due > self.now:
+                job.lease_end -= step
         lost = [job for job in self.of_state("sending") if job.lease_end <= self.now]
         for job in lost:
             job.maybe_sent, job.tried = job.maybe_sent or job.due, True
