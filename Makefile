@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-debian test-awscli test-clients ui screenshots model chaos fuzz check lint docs snapshots docs-reference openapi bench bench-pacing bench-growth bench-http bench-ui bench-reconcile bench-soak format constraints clean
+.PHONY: help demo test test-debian test-awscli test-clients ui screenshots model chaos fuzz check docs snapshots docs-reference openapi bench bench-pacing bench-growth bench-http bench-ui bench-reconcile bench-soak format constraints clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -25,10 +25,10 @@ demo: $(STAMP) ## Send 300 messages through a sandbox with real workers, in unde
 # than they work, so there are more processes than cores.
 N ?= 6
 # What a program of the examples needs is asked for first, and not found missing in the middle.
-test: $(STAMP) ## Run the test suite in six processes; another number in N, other tests with MARKS
+test: $(STAMP) ## Run the test suite in six processes; another number in N, other tests with MARKS or ARGS
 	@for program in curl node; do command -v $$program >/dev/null || \
 	  { echo "make test needs $$program, for the examples; on Debian run: apt-get install curl nodejs" >&2; exit 1; }; done
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(N) --dist worksteal $(if $(MARKS),-m '$(MARKS)')
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(N) --dist worksteal $(if $(MARKS),-m '$(MARKS)') $(ARGS)
 
 test-debian: $(STAMP) ## Run the tests that need Debian's rabbitmq-server, and fail without it
 	@$(BIN)/python -m pytest -m debian
@@ -78,10 +78,7 @@ chaos: $(STAMP) ## Strike a running stack with 210 faults, and audit after each,
 fuzz: $(STAMP) ## Give the parsers 5,000 hostile examples each; another number in EXAMPLES
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest tests/fuzz tests/contact_events
 
-check: lint ## Lint, types, import directions, docs that tell the truth
-	$(BIN)/python -m pytest tests/docs
-
-lint: $(STAMP) ## What `make check` does without tests
+check: $(STAMP) ## Lint, types, import directions, docs that tell the truth
 	@command -v luacheck >/dev/null || \
 	  { echo "make check needs luacheck, for the Lua; on Debian run: apt-get install lua-check" >&2; exit 1; }
 	$(BIN)/ruff format --check .
@@ -89,6 +86,7 @@ lint: $(STAMP) ## What `make check` does without tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	luacheck --quiet --no-color producers/outbound_chat/store/lua
+	$(BIN)/python -m pytest -n 2 tests/docs
 
 docs: $(STAMP) ## Build the documentation as a site, in site/; any warning fails it
 	@rm -rf site
