@@ -6,6 +6,7 @@ here (DNS rebinding). Browsers reveal both in `Sec-Fetch-Site` (https://www.w3.o
 """
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -28,6 +29,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+@lru_cache(64)  # asked for each request, and mostly for the same name
 def is_here(host: str) -> bool:
     """Returns whether a host with its port, as in `Host` and `Origin`, always means this machine."""
     try:
