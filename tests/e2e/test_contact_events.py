@@ -155,6 +155,20 @@ def test_ctrl_c_ends_a_pipe_with_its_summary(stack: Harness) -> None:
     assert (stack.folder / "out").read_text() == "1 event: 1 unmatched\n"
 
 
+def test_ctrl_c_counts_what_redis_has_applied(stack: Harness) -> None:
+    """It comes before the answer does."""
+    with running_proxy(stack.server.port) as proxy:
+        url = {"OUTBOUND_CHAT_REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0", "OUTBOUND_CHAT_REDIS_TIMEOUT": "60"}
+        with pipe(stack, **url) as process:
+            wait_until(write(stack, process, "p-6"))
+            proxy.hold("answers")
+            wait_until(write(stack, process, "p-7"))
+            process.send_signal(signal.SIGINT)
+            proxy.let_pass()
+            assert process.wait(60) == 0
+    assert (stack.folder / "out").read_text() == "2 events: 2 unmatched\n"
+
+
 def test_a_pipe_loses_nothing_while_redis_is_away(stack: Harness) -> None:
     """What was read from it can't be read again."""
     with running_proxy(stack.server.port) as proxy:
